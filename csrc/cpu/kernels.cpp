@@ -1,0 +1,61 @@
+#include "cpu/kernels.h"
+
+#include <string>
+#include <string_view>
+
+#include "cpu/kernel_sets.h"
+#include "model/error.h"
+
+namespace gptoss::cpu {
+
+namespace {
+
+struct Candidate {
+  bool supported;
+  const Kernels& (*kernels)();
+};
+
+#if defined(GPTOSS_X86)
+const Candidate* candidates(int* count) {
+  __builtin_cpu_init();
+  static const Candidate list[] = {
+      {__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"),
+       avx512_kernels},
+      {__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"), avx2_kernels},
+      {true, portable_kernels}};
+  *count = 3;
+  return list;
+}
+#elif defined(GPTOSS_NEON)
+const Candidate* candidates(int* count) {
+  static const Candidate list[] = {{true, neon_kernels}, {true, portable_kernels}};
+  *count = 2;
+  return list;
+}
+#else
+const Candidate* candidates(int* count) {
+  static const Candidate list[] = {{true, portable_kernels}};
+  *count = 1;
+  return list;
+}
+#endif
+
+}  // namespace
+
+const Kernels& select_kernels(const char* isa) {
+  const std::string_view wanted(isa);
+  int count = 0;
+  const Candidate* list = candidates(&count);
+  std::string available;
+  for (int i = 0; i < count; ++i) {
+    if (!list[i].supported) continue;
+    const Kernels& kernels = list[i].kernels();
+    if (wanted.empty() || wanted == kernels.isa) return kernels;
+    available += (available.empty() ? "" : ", ") + std::string(kernels.isa);
+  }
+  throw Error("cpu", "this processor does not run '" + std::string(isa) + "' code",
+              "one of " + available);
+}
+
+}  // namespace gptoss::cpu

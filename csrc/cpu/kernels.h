@@ -1,0 +1,68 @@
+// The CPU's inner loops, written once over a vector type (kernels_impl.h) and compiled once per
+// instruction set. All arithmetic and all accumulators are float32.
+#pragma once
+
+#include <cstdint>
+
+namespace gptoss::cpu {
+
+// Positions that one block of the KV cache holds; attention works block by block.
+constexpr int kBlock = 64;
+constexpr int kHeadDimension = 64;
+
+// Running state of attention for one query head: softmax maximum, softmax sum and the
+// unnormalised output. It starts from the sink: m = sink, l = 1, out = 0.
+struct AttentionState {
+  float m;
+  float l;
+  float out[kHeadDimension];
+};
+
+struct Kernels {
+  const char* isa;
+
+  // y[r] = sum_k w[r, k] * x[k] for `rows` rows of `cols` values: the decode kernels.
+  // q8 [rows, cols], scale f16 [rows, cols / 32].
+  void (*matvec_q8)(const int8_t* q8, const uint16_t* scale, const float* x, float* y, int rows,
+                    int cols);
+  void (*matvec_bf16)(const uint16_t* w, const float* x, float* y, int rows, int cols);
+  // blocks [rows, cols / 32, 16], scales [rows, cols / 32]; x in the order of split_even_odd.
+  void (*matvec_mxfp4)(const uint8_t* blocks, const uint8_t* scales, const float* x, float* y,
+                       int rows, int cols);
+  // Within each group of 32: the 16 even-numbered values, then the 16 odd-numbered ones.
+  void (*split_even_odd)(const float* x, float* y, int n);
+
+  // Exact float32 values of `n` stored weights (n a multiple of 32), in their natural order.
+  void (*unpack_q8)(const int8_t* q8, const uint16_t* scale, float* out, int64_t n);
+  void (*unpack_bf16)(const uint16_t* w, float* out, int64_t n);
+  void (*unpack_mxfp4)(const uint8_t* blocks, const uint8_t* scales, float* out, int64_t n);
+
+  // y[t * ldy + r] = sum_k w[r, k] * x[t * cols + k]; w [rows, cols], x [tokens, cols]. Each sum
+  // is formed in the same order whatever `rows` and `tokens` are.
+  void (*matmul)(const float* w, int rows, const float* x, int tokens, int cols, float* y,
+                 int64_t ldy);
+
+  // y = x / sqrt(mean(x^2) + eps) * weight, n values.
+  void (*rms_norm)(const float* x, const float* weight, float* y, int n, float eps);
+  // y[i] = gate * sigmoid(1.702 * gate) * (up + 1) with gate = min(x[2i] + bias[2i], limit) and
+  // up = clamp(x[2i+1] + bias[2i+1], -limit, limit), for n outputs.
+  void (*swiglu)(const float* x, const float* bias, float* y, int n, float limit);
+  // y += scale * (x + bias), n values: an expert's output, weighted and summed.
+  void (*add_scaled)(const float* x, const float* bias, float scale, float* y, int n);
+
+  // f16 rounds to nearest even and saturates at +-65504.
+  void (*store_f16)(const float* x, uint16_t* y, int n);
+
+  // Continues attention of one query head over positions [first, last) of one block.
+  // query [64], already scaled; keys [64 dims, 64 positions] and values [64, 64] in f32.
+  void (*attend)(const float* query, const float* keys, const float* values, int first, int last,
+                 AttentionState* state);
+  // f16 -> f32 of one block's keys or values (kBlock * kHeadDimension values).
+  void (*unpack_f16)(const uint16_t* x, float* y, int n);
+};
+
+// The best set for this processor, or the named one ("avx512", "avx2", "neon", "portable").
+// Throws Error when `isa` is unknown or this processor lacks it.
+const Kernels& select_kernels(const char* isa = "");
+
+}  // namespace gptoss::cpu

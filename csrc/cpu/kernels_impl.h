@@ -1,0 +1,317 @@
+// The bodies of Kernels over a vector type V (simd_*.h). Included once per instruction set, inside
+// files compiled for it: everything here has internal linkage, and no library template is used, so
+// that no code for a newer processor can be linked into the portable path.
+#pragma once
+
+#include <cstdint>
+
+#include "cpu/e2m1.h"
+#include "cpu/kernels.h"
+
+namespace {
+
+using gptoss::cpu::AttentionState;
+using gptoss::cpu::kBlock;
+using gptoss::cpu::kHalfE8M0;
+using gptoss::cpu::kHeadDimension;
+
+constexpr int kGroupSize = 32;  // values per scale
+constexpr int kTileRows = 4;
+
+template <class V>
+struct Body {
+  using Vec = typename V::Vec;
+  static constexpr int W = V::width;
+  static constexpr int kVecs = kGroupSize / W;  // vectors per group of 32
+
+  // exp(x) within 2 units in the last place, for x clamped to -87.3 .. 88.3. x = n ln 2 + r with
+  // |r| <= ln 2 / 2, exp(r) by its Taylor series to r^7 (the next term is below 6e-9).
+  static Vec exp(Vec x) {
+    const Vec clamped = V::min(V::max(x, V::set(-87.3f)), V::set(88.3f));
+    const Vec n = V::round(V::mul(clamped, V::set(1.44269504f)));
+    // ln 2 in two parts; n times the first is exact.
+    Vec r = V::fma(n, V::set(-0.693145752f), clamped);
+    r = V::fma(n, V::set(-1.42860682e-6f), r);
+    Vec p = V::set(1.0f / 5040);
+    p = V::fma(p, r, V::set(1.0f / 720));
+    p = V::fma(p, r, V::set(1.0f / 120));
+    p = V::fma(p, r, V::set(1.0f / 24));
+    p = V::fma(p, r, V::set(1.0f / 6));
+    p = V::fma(p, r, V::set(0.5f));
+    p = V::fma(p, r, V::set(1.0f));
+    p = V::fma(p, r, V::set(1.0f));
+    return V::mul(p, V::pow2(n));
+  }
+
+  // ---- decode: R rows against one vector, each weight read once -----------------------------
+
+  template <int R>
+  static void q8_rows(const int8_t* q8, const uint16_t* scale, const float* x, float* y,
+                      int64_t cols) {
+    const int64_t groups = cols / kGroupSize;
+    Vec total[R];
+    for (int r = 0; r < R; ++r) total[r] = V::zero();
+    for (int64_t g = 0; g < groups; ++g) {
+      for (int r = 0; r < R; ++r) {
+        const int8_t* w = q8 + r * cols + g * kGroupSize;
+        Vec part = V::mul(V::load_i8(w), V::load(x + g * kGroupSize));
+        for (int v = 1; v < kVecs; ++v) {
+          part = V::fma(V::load_i8(w + v * W), V::load(x + g * kGroupSize + v * W), part);
+        }
+        total[r] = V::fma(part, V::set(V::half(scale[r * groups + g])), total[r]);
+      }
+    }
+    for (int r = 0; r < R; ++r) y[r] = V::sum(total[r]);
+  }
+
+  template <int R>
+  static void bf16_rows(const uint16_t* w, const float* x, float* y, int64_t cols) {
+    Vec total[R];
+    for (int r = 0; r < R; ++r) total[r] = V::zero();
+    for (int64_t k = 0; k < cols; k += W) {
+      const Vec value = V::load(x + k);
+      for (int r = 0; r < R; ++r) {
+        total[r] = V::fma(V::load_bf16(w + r * cols + k), value, total[r]);
+      }
+    }
+    for (int r = 0; r < R; ++r) y[r] = V::sum(total[r]);
+  }
+
+  template <int R>
+  static void mxfp4_rows(const uint8_t* blocks, const uint8_t* scales, const float* x, float* y,
+                         int64_t cols) {
+    const int64_t groups = cols / kGroupSize;
+    Vec total[R];
+    for (int r = 0; r < R; ++r) total[r] = V::zero();
+    for (int64_t g = 0; g < groups; ++g) {
+      for (int r = 0; r < R; ++r) {
+        Vec w[kVecs];
+        V::block_split(blocks + (r * groups + g) * 16, w);
+        Vec part = V::mul(w[0], V::load(x + g * kGroupSize));
+        for (int v = 1; v < kVecs; ++v) {
+          part = V::fma(w[v], V::load(x + g * kGroupSize + v * W), part);
+        }
+        total[r] = V::fma(part, V::set(kHalfE8M0.value[scales[r * groups + g]]), total[r]);
+      }
+    }
+    for (int r = 0; r < R; ++r) y[r] = V::sum(total[r]);
+  }
+
+  static void matvec_q8(const int8_t* q8, const uint16_t* scale, const float* x, float* y, int rows,
+                        int cols) {
+    const int64_t groups = cols / kGroupSize;
+    int64_t r = 0;
+    for (; r + kTileRows <= rows; r += kTileRows) {
+      q8_rows<kTileRows>(q8 + r * cols, scale + r * groups, x, y + r, cols);
+    }
+    for (; r < rows; ++r) q8_rows<1>(q8 + r * cols, scale + r * groups, x, y + r, cols);
+  }
+
+  static void matvec_bf16(const uint16_t* w, const float* x, float* y, int rows, int cols) {
+    int64_t r = 0;
+    for (; r + kTileRows <= rows; r += kTileRows) {
+      bf16_rows<kTileRows>(w + r * cols, x, y + r, cols);
+    }
+    for (; r < rows; ++r) bf16_rows<1>(w + r * cols, x, y + r, cols);
+  }
+
+  static void matvec_mxfp4(const uint8_t* blocks, const uint8_t* scales, const float* x, float* y,
+                           int rows, int cols) {
+    const int64_t groups = cols / kGroupSize;
+    int64_t r = 0;
+    for (; r + kTileRows <= rows; r += kTileRows) {
+      mxfp4_rows<kTileRows>(blocks + r * groups * 16, scales + r * groups, x, y + r, cols);
+    }
+    for (; r < rows; ++r) {
+      mxfp4_rows<1>(blocks + r * groups * 16, scales + r * groups, x, y + r, cols);
+    }
+  }
+
+  static void split_even_odd(const float* x, float* y, int n) {
+    for (int g = 0; g < n; g += kGroupSize) {
+      for (int i = 0; i < kGroupSize / 2; ++i) {
+        y[g + i] = x[g + 2 * i];
+        y[g + kGroupSize / 2 + i] = x[g + 2 * i + 1];
+      }
+    }
+  }
+
+  // ---- prefill: weights unpacked once per tile, then a float32 matmul -------------------------
+
+  static void unpack_q8(const int8_t* q8, const uint16_t* scale, float* out, int64_t n) {
+    for (int64_t g = 0; g < n / kGroupSize; ++g) {
+      const Vec s = V::set(V::half(scale[g]));
+      for (int64_t k = g * kGroupSize; k < (g + 1) * kGroupSize; k += W) {
+        V::store(out + k, V::mul(V::load_i8(q8 + k), s));
+      }
+    }
+  }
+
+  static void unpack_bf16(const uint16_t* w, float* out, int64_t n) {
+    for (int64_t k = 0; k < n; k += W) V::store(out + k, V::load_bf16(w + k));
+  }
+
+  static void unpack_mxfp4(const uint8_t* blocks, const uint8_t* scales, float* out, int64_t n) {
+    for (int64_t g = 0; g < n / kGroupSize; ++g) {
+      const Vec s = V::set(kHalfE8M0.value[scales[g]]);
+      Vec w[kVecs];
+      V::block_natural(blocks + g * 16, w);
+      for (int v = 0; v < kVecs; ++v) V::store(out + g * kGroupSize + v * W, V::mul(w[v], s));
+    }
+  }
+
+  // R rows x T tokens. One accumulator per pair, over k in steps of W: the order of a sum does not
+  // depend on R and T.
+  template <int R, int T>
+  static void tile(const float* w, const float* x, int64_t cols, float* y, int64_t ldy) {
+    Vec total[R][T];
+    for (int r = 0; r < R; ++r) {
+      for (int t = 0; t < T; ++t) total[r][t] = V::zero();
+    }
+    for (int64_t k = 0; k < cols; k += W) {
+      Vec value[T];
+      for (int t = 0; t < T; ++t) value[t] = V::load(x + t * cols + k);
+      for (int r = 0; r < R; ++r) {
+        const Vec weight = V::load(w + r * cols + k);
+        for (int t = 0; t < T; ++t) total[r][t] = V::fma(weight, value[t], total[r][t]);
+      }
+    }
+    for (int t = 0; t < T; ++t) {
+      for (int r = 0; r < R; ++r) y[t * ldy + r] = V::sum(total[r][t]);
+    }
+  }
+
+  template <int T>
+  static void tile_rows(const float* w, int rows, const float* x, int64_t cols, float* y,
+                        int64_t ldy) {
+    int r = 0;
+    for (; r + kTileRows <= rows; r += kTileRows) {
+      tile<kTileRows, T>(w + r * cols, x, cols, y + r, ldy);
+    }
+    for (; r < rows; ++r) tile<1, T>(w + r * cols, x, cols, y + r, ldy);
+  }
+
+  static void matmul(const float* w, int rows, const float* x, int tokens, int cols, float* y,
+                     int64_t ldy) {
+    int t = 0;
+    for (; t + V::tile_tokens <= tokens; t += V::tile_tokens) {
+      tile_rows<V::tile_tokens>(w, rows, x + static_cast<int64_t>(t) * cols, cols, y + t * ldy,
+                                ldy);
+    }
+    for (; t < tokens; ++t) {
+      tile_rows<1>(w, rows, x + static_cast<int64_t>(t) * cols, cols, y + t * ldy, ldy);
+    }
+  }
+
+  // ---- the rest -------------------------------------------------------------------------------
+
+  static void rms_norm(const float* x, const float* weight, float* y, int n, float eps) {
+    Vec squares = V::zero();
+    for (int i = 0; i < n; i += W) squares = V::fma(V::load(x + i), V::load(x + i), squares);
+    const float mean = V::sum(squares) / static_cast<float>(n);
+    const Vec factor = V::set(1.0f / __builtin_sqrtf(mean + eps));
+    for (int i = 0; i < n; i += W) {
+      V::store(y + i, V::mul(V::mul(V::load(x + i), factor), V::load(weight + i)));
+    }
+  }
+
+  static void swiglu(const float* x, const float* bias, float* y, int n, float limit) {
+    const Vec high = V::set(limit), low = V::set(-limit), one = V::set(1.0f);
+    for (int i = 0; i < n; i += W) {
+      float gates[W], ups[W];
+      for (int j = 0; j < W; ++j) {
+        gates[j] = x[2 * (i + j)] + bias[2 * (i + j)];
+        ups[j] = x[2 * (i + j) + 1] + bias[2 * (i + j) + 1];
+      }
+      const Vec gate = V::min(V::load(gates), high);
+      const Vec up = V::max(V::min(V::load(ups), high), low);
+      const Vec decay = exp(V::mul(gate, V::set(-1.702f)));
+      const Vec gated = V::div(gate, V::add(one, decay));
+      V::store(y + i, V::mul(gated, V::add(up, one)));
+    }
+  }
+
+  static void add_scaled(const float* x, const float* bias, float scale, float* y, int n) {
+    const Vec s = V::set(scale);
+    for (int i = 0; i < n; i += W) {
+      V::store(y + i, V::fma(V::add(V::load(x + i), V::load(bias + i)), s, V::load(y + i)));
+    }
+  }
+
+  static void store_f16(const float* x, uint16_t* y, int n) {
+    const Vec high = V::set(65504.0f), low = V::set(-65504.0f);
+    for (int i = 0; i < n; i += W) V::store_f16(y + i, V::max(V::min(V::load(x + i), high), low));
+  }
+
+  static void unpack_f16(const uint16_t* x, float* y, int n) {
+    for (int i = 0; i < n; i += W) V::store(y + i, V::load_f16(x + i));
+  }
+
+  // Online softmax over one block; positions outside [first, last) weigh nothing.
+  static void attend(const float* query, const float* keys, const float* values, int first,
+                     int last, AttentionState* state) {
+    constexpr int kLanes = kBlock / W;
+    alignas(64) float score[kBlock];
+    block_scores(query, keys, score);
+    for (int j = 0; j < first; ++j) score[j] = -3.0e38f;
+    for (int j = last; j < kBlock; ++j) score[j] = -3.0e38f;
+    Vec top = V::load(score);
+    for (int v = 1; v < kLanes; ++v) top = V::max(top, V::load(score + v * W));
+    const float block_max = V::largest(top);
+    const float m = block_max > state->m ? block_max : state->m;
+    float rescale[W];
+    V::store(rescale, exp(V::set(state->m - m)));
+    Vec sum = V::zero();
+    for (int v = 0; v < kLanes; ++v) {
+      V::store(score + v * W, exp(V::sub(V::load(score + v * W), V::set(m))));
+    }
+    for (int j = 0; j < first; ++j) score[j] = 0;
+    for (int j = last; j < kBlock; ++j) score[j] = 0;
+    for (int v = 0; v < kLanes; ++v) sum = V::add(sum, V::load(score + v * W));
+    state->m = m;
+    state->l = state->l * rescale[0] + V::sum(sum);
+    add_values(score, values, first, last, rescale[0], state->out);
+  }
+
+  // score[j] = sum_d query[d] * keys[d, j]
+  static void block_scores(const float* query, const float* keys, float* score) {
+    constexpr int kTile = 4;  // vectors of positions in flight
+    for (int j = 0; j < kBlock; j += kTile * W) {
+      Vec total[kTile];
+      for (int v = 0; v < kTile; ++v) total[v] = V::zero();
+      for (int d = 0; d < kHeadDimension; ++d) {
+        const Vec q = V::set(query[d]);
+        for (int v = 0; v < kTile; ++v) {
+          total[v] = V::fma(q, V::load(keys + d * kBlock + j + v * W), total[v]);
+        }
+      }
+      for (int v = 0; v < kTile; ++v) V::store(score + j + v * W, total[v]);
+    }
+  }
+
+  // out = out * rescale + sum_j weight[j] * values[j]
+  static void add_values(const float* weight, const float* values, int first, int last,
+                         float rescale, float* out) {
+    constexpr int kTile = 4;
+    for (int d = 0; d < kHeadDimension; d += kTile * W) {
+      Vec total[kTile];
+      for (int v = 0; v < kTile; ++v) {
+        total[v] = V::mul(V::load(out + d + v * W), V::set(rescale));
+      }
+      for (int j = first; j < last; ++j) {
+        const Vec p = V::set(weight[j]);
+        for (int v = 0; v < kTile; ++v) {
+          total[v] = V::fma(p, V::load(values + j * kHeadDimension + d + v * W), total[v]);
+        }
+      }
+      for (int v = 0; v < kTile; ++v) V::store(out + d + v * W, total[v]);
+    }
+  }
+
+  static constexpr gptoss::cpu::Kernels kernels = {
+      V::name,   matvec_q8,   matvec_bf16,  matvec_mxfp4, split_even_odd,
+      unpack_q8, unpack_bf16, unpack_mxfp4, matmul,       rms_norm,
+      swiglu,    add_scaled,  store_f16,    attend,       unpack_f16};
+};
+
+}  // namespace

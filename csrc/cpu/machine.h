@@ -1,0 +1,37 @@
+// What the forward pass runs on: kernels for this processor, threads, and each thread's scratch.
+#pragma once
+
+#include <vector>
+
+#include "backend/executor.h"
+#include "cpu/buffer.h"
+#include "cpu/kernels.h"
+#include "cpu/thread_pool.h"
+
+namespace gptoss::cpu {
+
+// Up to this many tokens a matrix is multiplied straight from its stored form, once per token;
+// from there on, unpacking it once is cheaper. In exact mode it is always unpacked, so that sums
+// have one order.
+constexpr int kMatvecTokens = 2;
+constexpr int kTileRows = 32;  // rows of a matrix that one item of work covers
+
+struct Machine {
+  const Kernels& kernels;
+  ThreadPool& pool;
+  Precision precision;
+
+  bool use_matvec(int tokens) const {
+    return precision == Precision::normal && tokens <= kMatvecTokens;
+  }
+};
+
+// Scratch of one thread, grown on demand.
+struct Scratch {
+  Buffer<float> panel;   // unpacked weights [kTileRows, cols]
+  Buffer<float> result;  // [tokens, kTileRows]
+};
+
+using ScratchSet = std::vector<Scratch>;  // [threads]
+
+}  // namespace gptoss::cpu

@@ -1,0 +1,89 @@
+// Vectors of 4 floats on NEON (AArch64).
+#pragma once
+
+#include <arm_neon.h>
+
+#include <cstdint>
+#include <cstring>
+
+#include "cpu/e2m1.h"
+
+namespace {
+
+using gptoss::cpu::kTwiceE2M1;
+
+struct Neon {
+  using Vec = float32x4_t;
+  static constexpr int width = 4;
+  static constexpr int tile_tokens = 5;  // 4 x 5 accumulators of 32 registers
+  static constexpr const char* name = "neon";
+
+  static Vec zero() { return vdupq_n_f32(0); }
+  static Vec set(float x) { return vdupq_n_f32(x); }
+  static Vec load(const float* p) { return vld1q_f32(p); }
+  static void store(float* p, Vec x) { vst1q_f32(p, x); }
+  static Vec add(Vec a, Vec b) { return vaddq_f32(a, b); }
+  static Vec sub(Vec a, Vec b) { return vsubq_f32(a, b); }
+  static Vec mul(Vec a, Vec b) { return vmulq_f32(a, b); }
+  static Vec div(Vec a, Vec b) { return vdivq_f32(a, b); }
+  static Vec min(Vec a, Vec b) { return vminq_f32(a, b); }
+  static Vec max(Vec a, Vec b) { return vmaxq_f32(a, b); }
+  static Vec fma(Vec a, Vec b, Vec c) { return vfmaq_f32(c, a, b); }
+  static Vec round(Vec a) { return vrndnq_f32(a); }
+  // 2^n for whole n in -126 .. 127.
+  static Vec pow2(Vec n) {
+    const int32x4_t biased = vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127));
+    return vreinterpretq_f32_s32(vshlq_n_s32(biased, 23));
+  }
+  static float sum(Vec a) { return vaddvq_f32(a); }
+  static float largest(Vec a) { return vmaxvq_f32(a); }
+  static Vec load_f16(const uint16_t* p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
+  static void store_f16(uint16_t* p, Vec x) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x))); }
+  static float half(uint16_t bits) {
+    __fp16 value;
+    std::memcpy(&value, &bits, sizeof value);
+    return value;
+  }
+  static Vec load_bf16(const uint16_t* p) {
+    return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16));
+  }
+  static Vec load_i8(const int8_t* p) {
+    int32_t word;
+    std::memcpy(&word, p, sizeof word);
+    const int8x8_t bytes = vreinterpret_s8_s32(vdup_n_s32(word));
+    return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(bytes))));
+  }
+
+  // One MXFP4 block as eight vectors of 2 * value: even-numbered values, then odd-numbered ones.
+  static void block_split(const uint8_t* p, Vec out[8]) {
+    int8x16_t even, odd;
+    nibbles(p, &even, &odd);
+    widen(even, out);
+    widen(odd, out + 4);
+  }
+  // The same in natural order.
+  static void block_natural(const uint8_t* p, Vec out[8]) {
+    int8x16_t even, odd;
+    nibbles(p, &even, &odd);
+    widen(vzip1q_s8(even, odd), out);
+    widen(vzip2q_s8(even, odd), out + 4);
+  }
+
+ private:
+  static void nibbles(const uint8_t* p, int8x16_t* even, int8x16_t* odd) {
+    const int8x16_t table = vld1q_s8(kTwiceE2M1);
+    const uint8x16_t bytes = vld1q_u8(p);
+    *even = vqtbl1q_s8(table, vandq_u8(bytes, vdupq_n_u8(15)));
+    *odd = vqtbl1q_s8(table, vshrq_n_u8(bytes, 4));
+  }
+  static void widen(int8x16_t bytes, Vec out[4]) {
+    const int16x8_t low = vmovl_s8(vget_low_s8(bytes));
+    const int16x8_t high = vmovl_s8(vget_high_s8(bytes));
+    out[0] = vcvtq_f32_s32(vmovl_s16(vget_low_s16(low)));
+    out[1] = vcvtq_f32_s32(vmovl_s16(vget_high_s16(low)));
+    out[2] = vcvtq_f32_s32(vmovl_s16(vget_low_s16(high)));
+    out[3] = vcvtq_f32_s32(vmovl_s16(vget_high_s16(high)));
+  }
+};
+
+}  // namespace

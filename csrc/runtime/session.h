@@ -1,0 +1,67 @@
+// One token sequence and its KV cache. A caller always names the full sequence it wants; the
+// session decides what to keep, cut back or compute, so no caller can get the cache wrong.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "runtime/model.h"
+
+namespace gptoss {
+
+class Session {
+ public:
+  static constexpr int kDefaultChunk = 512;
+
+  // `context`: most tokens the session may hold, 0 = the model's own limit. `chunk`: tokens
+  // computed together in prefill, 0 = kDefaultChunk. Throws Error.
+  Session(std::shared_ptr<const Model> model, int context, int chunk);
+
+  // Makes the cache hold exactly `tokens`, reusing the common prefix; returns how many had to be
+  // computed. Afterwards logits() are those of the last token. Throws Error on bad input (nothing
+  // has changed then) and Cancelled (whole chunks stay).
+  int sync(std::span<const int32_t> tokens);
+  // Appends one token and computes its logits.
+  void step(int32_t token);
+  // Keeps the first `length` tokens; logits are unavailable until the next sync() or step().
+  void rewind(int length);
+  // float32 [vocab] of the last token, valid until the next call that computes.
+  std::span<const float> logits() const;
+  bool has_logits() const { return has_logits_; }
+  // Computes `tokens` anew and writes the logits of every position to `out` [tokens, vocab].
+  void all_logits(std::span<const int32_t> tokens, float* out);
+
+  // May be called from any thread: the running call throws Cancelled before its next layer.
+  void cancel() { cancelled_.store(true); }
+
+  int length() const { return static_cast<int>(tokens_.size()); }
+  std::span<const int32_t> tokens() const { return tokens_; }
+  int context() const { return context_; }
+  int chunk() const { return chunk_; }
+  uint64_t bytes() const { return executor_->bytes(); }
+  const Model& model() const { return *model_; }
+
+ private:
+  std::unique_lock<std::mutex> begin();
+  void check_fits(size_t count) const;
+  void check_token(int32_t token, size_t position) const;
+  void check(std::span<const int32_t> tokens) const;
+  void cut(int length);
+  // Computes tokens[length() ..]; logits of the last one, or of all when `all` is given.
+  void extend(std::span<const int32_t> tokens, float* all);
+
+  std::shared_ptr<const Model> model_;
+  int context_;
+  int chunk_;
+  std::unique_ptr<Executor> executor_;
+  std::vector<int32_t> tokens_;
+  std::vector<float> logits_;
+  bool has_logits_ = false;
+  std::atomic<bool> cancelled_{false};
+  std::mutex busy_;
+};
+
+}  // namespace gptoss
