@@ -1,0 +1,160 @@
+"""Every set of CPU kernels gives the reference's logits, decoding and prefilling.
+
+The kernels are written once over a vector type; what differs per set is that type. A model with
+odd shapes runs all of them: MXFP4, q8, bf16, norm, attention over rings and pages, swiglu.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from gptoss_metal import Error, _core
+from gptoss_metal.convert import convert
+from tests.reference import model as reference
+from tests.reference.checkpoints import write_checkpoint
+
+ROOT = Path(__file__).parents[2]
+LENGTH = 90
+TOKENS = np.random.default_rng(11).integers(2, 301, LENGTH).astype(np.int32)
+
+
+@pytest.fixture(scope="module", params=["q8", "bf16"])
+def model_file(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, vocabulary: Path
+) -> Path:
+    folder = tmp_path_factory.mktemp("sets")
+    checkpoint = write_checkpoint(
+        folder / "checkpoint", layers=2, experts=5, top_k=2, hidden=192, intermediate=64, heads=16,
+        kv_heads=2, window=24, vocab=301, seed=8,
+    )  # fmt: skip
+    return convert(checkpoint, folder / "model.safetensors", request.param, vocabulary)
+
+
+@pytest.fixture(scope="module")
+def truth(model_file: Path) -> npt.NDArray[np.float64]:
+    return reference.logits(model_file, TOKENS.tolist())
+
+
+def worst(got: npt.ArrayLike, want: npt.NDArray[np.float64]) -> float:
+    """The largest difference, in standard deviations of the logits."""
+    return float(np.abs(np.asarray(got) - want).max() / want.std())
+
+
+@pytest.mark.parametrize("isa", ["avx512", "avx2", "neon", "portable"])
+def test_set_agrees_with_the_reference(
+    isa: str, model_file: Path, truth: npt.NDArray[np.float64]
+) -> None:
+    try:
+        model = _core.Model(str(model_file), precision="exact", isa=isa)
+    except Error as unsupported:
+        pytest.skip(str(unsupported))
+    assert worst(_core.Session(model).all_logits(TOKENS), truth) < 1e-4
+
+
+@pytest.mark.parametrize("isa", ["avx512", "avx2", "neon", "portable"])
+def test_decoding_agrees_with_the_reference(
+    isa: str, model_file: Path, truth: npt.NDArray[np.float64]
+) -> None:
+    """With default settings one token at a time takes the matrix-vector kernels."""
+    try:
+        model = _core.Model(str(model_file), isa=isa)
+    except Error as unsupported:
+        pytest.skip(str(unsupported))
+    session = _core.Session(model)
+    rows = []
+    for token in TOKENS.tolist():
+        session.step(token)
+        rows.append(session.logits().copy())
+    # float16 keys and values: looser in the largest difference, close in the middle.
+    difference = np.abs(np.array(rows) - truth) / truth.std()
+    assert np.median(difference) < 2e-3
+    assert worst(rows[0], truth[0]) < 1e-2
+
+
+def core_sources(*left_out: str) -> list[Path]:
+    """The core's C++ files, less those whose names contain one of the given words."""
+    return [
+        path
+        for folder in ("model", "runtime", "cpu")
+        for path in sorted((ROOT / "csrc" / folder).glob("*.cpp"))
+        if not any(word in path.name for word in left_out)
+    ]
+
+
+def check_program(
+    command: list[str | Path], isa: str, model_file: Path, truth: npt.NDArray[np.float64]
+) -> None:
+    """The C example, built for another processor, gives the reference's last logits."""
+    tokens = [str(token) for token in TOKENS]
+
+    def run(*options: str) -> str:
+        arguments = [*command, *options, model_file, *tokens]
+        return subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
+
+    assert f"({isa})" in run()
+    logits = np.array(run("--all").split(), dtype=np.float32)
+    assert np.median(np.abs(logits - truth[-1]) / truth.std()) < 2e-3
+    assert int(logits.argmax()) == int(truth[-1].argmax())
+
+
+INCLUDES = [f"-I{ROOT}/csrc", f"-I{ROOT}/csrc/include"]
+EXAMPLE = ROOT / "examples" / "c" / "next_token.c"
+
+
+@pytest.fixture(scope="module")
+def neon_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The core and the C example, cross-compiled for AArch64."""
+    folder = tmp_path_factory.mktemp("neon")
+    zig = [sys.executable, "-m", "ziglang"]
+    target = ["-target", "aarch64-linux-musl", "-O2", *INCLUDES]
+    environment = os.environ | {"ZIG_GLOBAL_CACHE_DIR": str(ROOT / "build" / "zig")}
+    example = folder / "next_token.o"
+    program = folder / "next_token"
+    for command in (
+        [*zig, "cc", *target, "-c", EXAMPLE, "-o", example],
+        [*zig, "c++", *target, "-std=c++20", "-ffp-contract=off", "-DGPTOSS_NEON",
+         *core_sources("avx"), example, "-o", program],
+    ):  # fmt: skip
+        subprocess.run(command, check=True, env=environment)
+    return program
+
+
+@pytest.fixture(scope="module")
+def avx512_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The core and the C example, with AVX-512's intrinsics spelled out in C++."""
+    folder = tmp_path_factory.mktemp("avx512")
+    example = folder / "next_token.o"
+    program = folder / "next_token"
+    stand_in = ROOT / "tests" / "kernels" / "avx512_model"
+    for command in (
+        ["cc", "-O2", *INCLUDES, "-c", EXAMPLE, "-o", example],
+        ["c++", "-std=c++20", "-O2", f"-I{stand_in}", *INCLUDES, *core_sources("avx2", "portable", "neon"),
+         stand_in / "as_portable.cpp", example, "-lpthread", "-o", program],
+    ):  # fmt: skip
+        subprocess.run(command, check=True)
+    return program
+
+
+@pytest.mark.long
+def test_neon_under_emulation(
+    neon_program: Path, model_file: Path, truth: npt.NDArray[np.float64]
+) -> None:
+    emulator = shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
+    if emulator is None:
+        pytest.skip("qemu-aarch64 is not installed. Try: apt-get install qemu-user")
+    check_program([emulator, neon_program], "neon", model_file, truth)
+
+
+@pytest.mark.long
+def test_avx512_in_plain_cpp(
+    avx512_program: Path, model_file: Path, truth: npt.NDArray[np.float64]
+) -> None:
+    check_program([avx512_program], "avx512", model_file, truth)
