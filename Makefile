@@ -23,38 +23,35 @@ $(VENV)/.created:
 	touch $@
 
 $(VENV)/.built: $(VENV)/.created $(SOURCES)
-	$(BIN)/python -m pip install --quiet '.[demo]'
+	$(BIN)/python -m pip install --quiet .
 	touch $@
 
-$(VENV)/.test: $(VENV)/.built
-	$(BIN)/python -m pip install --quiet '.[demo,test]'
+$(VENV)/.group-%: $(VENV)/.created pyproject.toml
+	$(BIN)/python -m pip install --quiet --group $*
 	touch $@
 
-$(VENV)/.lint: $(VENV)/.built
-	$(BIN)/python -m pip install --quiet '.[demo,lint]'
-	touch $@
-
-demo: build
+demo: build $(VENV)/.group-demo
 	$(BIN)/python tools/demo/prepare.py
 	$(BIN)/gptoss-metal generate demo --prompt 'What is 27 + 15?' --temperature 0
 
-test: $(VENV)/.test
+test: build $(VENV)/.group-test
 	$(BIN)/python -m pytest -m 'not long'
 
-test-long: $(VENV)/.test
+test-long: build $(VENV)/.group-test
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/.lint
+lint: build $(VENV)/.group-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p gptoss_metal
+	$(BIN)/mypy benchmarks examples
 	git ls-files 'csrc/*.h' 'csrc/*.cpp' | xargs $(BIN)/clang-format --dry-run --Werror
 
-bench: build
+bench: build $(VENV)/.group-demo
 	$(BIN)/python tools/demo/prepare.py
 	$(BIN)/gptoss-metal bench demo
 
-train: $(VENV)/.test
+train: build $(VENV)/.group-test
 	$(BIN)/python tools/demo/train.py
 
 clean:

@@ -18,10 +18,10 @@ import pytest
 
 from gptoss_metal import Error, _core
 from gptoss_metal.convert import convert
+from tests.native import EXAMPLE, INCLUDES, ROOT, core_sources
 from tests.reference import model as reference
 from tests.reference.checkpoints import write_checkpoint
 
-ROOT = Path(__file__).parents[2]
 LENGTH = 90
 TOKENS = np.random.default_rng(11).integers(2, 301, LENGTH).astype(np.int32)
 
@@ -79,16 +79,6 @@ def test_decoding_agrees_with_the_reference(
     assert worst(rows[0], truth[0]) < 1e-2
 
 
-def core_sources(*left_out: str) -> list[Path]:
-    """The core's C++ files, less those whose names contain one of the given words."""
-    return [
-        path
-        for folder in ("model", "runtime", "cpu")
-        for path in sorted((ROOT / "csrc" / folder).glob("*.cpp"))
-        if not any(word in path.name for word in left_out)
-    ]
-
-
 def check_program(
     command: list[str | Path], isa: str, model_file: Path, truth: npt.NDArray[np.float64]
 ) -> None:
@@ -103,10 +93,6 @@ def check_program(
     logits = np.array(run("--all").split(), dtype=np.float32)
     assert np.median(np.abs(logits - truth[-1]) / truth.std()) < 2e-3
     assert int(logits.argmax()) == int(truth[-1].argmax())
-
-
-INCLUDES = [f"-I{ROOT}/csrc", f"-I{ROOT}/csrc/include"]
-EXAMPLE = ROOT / "examples" / "c" / "next_token.c"
 
 
 @pytest.fixture(scope="module")
@@ -136,8 +122,9 @@ def avx512_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     stand_in = ROOT / "tests" / "kernels" / "avx512_model"
     for command in (
         ["cc", "-O2", *INCLUDES, "-c", EXAMPLE, "-o", example],
-        ["c++", "-std=c++20", "-O2", f"-I{stand_in}", *INCLUDES, *core_sources("avx2", "portable", "neon"),
-         stand_in / "as_portable.cpp", example, "-lpthread", "-o", program],
+        ["c++", "-std=c++20", "-O2", f"-I{stand_in}", *INCLUDES,
+         *core_sources("avx2", "portable", "neon"), stand_in / "as_portable.cpp", example,
+         "-lpthread", "-o", program],
     ):  # fmt: skip
         subprocess.run(command, check=True)
     return program

@@ -43,6 +43,9 @@ class Transformers:
         ).eval()
         if dtype == torch.float64:
             self.model.double()
+        for layer in self.model.model.layers:
+            _by_columns(layer.mlp.experts.gate_up_proj)
+            _by_columns(layer.mlp.experts.down_proj)
         rotary = self.model.model.rotary_emb
         self.frequencies: Float64 = rotary.inv_freq.double().numpy()
         self.concentration: float = rotary.attention_scaling
@@ -108,6 +111,11 @@ class MlxLm:
             chunk = mx.array([[int(token) for token in tokens[start : start + PREFILL]]])
             parts.append(np.array(self.model(chunk, cache=cache)[0], dtype=np.float64))
         return np.concatenate(parts)
+
+
+def _by_columns(matrices: torch.nn.Parameter) -> None:
+    """Store the same matrices in the order that torch multiplies bfloat16 40 times faster in."""
+    matrices.data = matrices.data.transpose(1, 2).contiguous().transpose(1, 2)
 
 
 def read_config(directory: Path) -> Config:

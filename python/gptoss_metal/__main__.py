@@ -1,0 +1,5 @@
+"""``python -m gptoss_metal``."""
+
+from gptoss_metal.cli.main import main
+
+main()

@@ -1,0 +1,67 @@
+"""The C++ core: weights, sessions, sampling. Written in csrc/python."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gptoss_metal.errors import Cancelled as Cancelled
+from gptoss_metal.errors import Error as Error
+
+Tokens = npt.NDArray[np.int32] | Sequence[int]
+
+class Model:
+    """Weights, read-only, shared by threads."""
+
+    path: str
+    config: dict[str, Any]
+    metadata: dict[str, str]
+    file_bytes: int
+    precision: str
+    isa: str
+    threads: int
+    tensors: list[tuple[str, str, tuple[int, ...], int, int]]
+    def __init__(self, path: str, precision: str = "default", threads: int = 0) -> None: ...
+    def tokenizer_bytes(self) -> bytes: ...
+    def bytes_per_token(self) -> int: ...
+
+class Session:
+    """One token sequence with its cache."""
+
+    length: int
+    tokens: npt.NDArray[np.int32]
+    context: int
+    def __init__(self, model: Model, context: int = 0, chunk: int = 512) -> None: ...
+    def sync(self, tokens: Tokens) -> int: ...
+    def step(self, token: int) -> None: ...
+    def rewind(self, length: int) -> None: ...
+    def logits(self) -> npt.NDArray[np.float32]: ...
+    def all_logits(self, tokens: Tokens) -> npt.NDArray[np.float32]: ...
+    def cancel(self) -> None: ...
+
+class Sampler:
+    """Picks tokens; deterministic for its seed and the order of calls."""
+
+    def __init__(
+        self,
+        vocab: int,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        min_p: float = 0.0,
+        seed: int = 0,
+        presence_penalty: float = 0.0,
+        frequency_penalty: float = 0.0,
+        repetition_penalty: float = 1.0,
+        logit_bias: Mapping[int, float] = ...,
+    ) -> None: ...
+    def sample(
+        self, logits: npt.NDArray[np.float32], mask: npt.NDArray[np.uint32] | None = None
+    ) -> int: ...
+    def accept(self, token: int) -> None: ...
+
+def logprobs(
+    logits: npt.NDArray[np.float32], token: int, top: int
+) -> tuple[float, list[tuple[int, float]]]: ...
+def read_bandwidth(threads: int, bytes: int) -> float: ...

@@ -1,0 +1,112 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from gptoss_metal.errors import Error
+
+if TYPE_CHECKING:
+    from gptoss_metal.model import Model
+    from gptoss_metal.sampling import Sampling
+
+Command = TypeVar("Command", bound=Callable[..., object])
+SAMPLING = ("temperature", "top_p", "top_k", "min_p", "seed")
+
+
+def model_options(command: Command) -> Command:
+    """--backend, --precision, --threads, --context."""
+    for option in (
+        click.option("--context", type=int, help="Tokens of prompt and answer together."),
+        click.option("--threads", type=int, help="CPU threads; all cores by default."),
+        click.option(
+            "--precision",
+            type=click.Choice(["default", "exact"]),
+            default="default",
+            help="exact switches every approximation off.",
+        ),
+        click.option("--backend", default="cpu", show_default=True, help="Where to compute."),
+    ):
+        command = option(command)
+    return command
+
+
+def sampling_options(command: Command) -> Command:
+    """--temperature, --top-p, --top-k, --min-p, --seed, --stop, --max-tokens."""
+    for option in (
+        click.option("--max-tokens", type=int, help="The most to generate, reasoning included."),
+        click.option("--stop", multiple=True, help="Ends the answer; may be repeated."),
+        click.option("--seed", type=int, help="Same seed, same answer."),
+        click.option("--min-p", type=float, default=0.0, help="0 to 1."),
+        click.option("--top-k", type=int, default=0, help="0 for all tokens."),
+        click.option("--top-p", type=float, default=1.0, help="Above 0, to 1."),
+        click.option(
+            "--temperature", type=float, default=1.0, show_default=True, help="0 is greedy."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def prompt_options(command: Command) -> Command:
+    """--system, --reasoning-effort, --tools."""
+    for option in (
+        click.option("--tools", "tools_file", type=click.Path(), help="JSON list of functions."),
+        click.option(
+            "--reasoning-effort",
+            type=click.Choice(["low", "medium", "high"]),
+            default="medium",
+            show_default=True,
+        ),
+        click.option("--system", help="Instructions for the model."),
+    ):
+        command = option(command)
+    return command
+
+
+def load(model: str, options: dict[str, Any]) -> Model:
+    """Loads a model as the model options say."""
+    from gptoss_metal.model import Model
+
+    return Model.load(
+        model,
+        options["backend"],
+        options["precision"],
+        options["threads"],
+        context=options["context"],
+    )
+
+
+def sampling(options: dict[str, Any]) -> Sampling:
+    """The sampling that the sampling options say."""
+    from gptoss_metal.sampling import Sampling
+
+    chosen = {name: options[name] for name in SAMPLING}
+    return Sampling(**chosen, stop=options["stop"])
+
+
+def read_tools_file(path: str | None) -> list[Any]:
+    """The functions of a JSON file: a list as in OpenAI's APIs.
+
+    Raises:
+        Error: no such file, not JSON, or not a list of functions.
+    """
+    if path is None:
+        return []
+    try:
+        tools = json.loads(Path(path).expanduser().read_text("utf-8"))
+    except OSError as problem:
+        raise Error(f"[tools] cannot read {path}: {problem.strerror}. Try: check it.") from None
+    except ValueError as problem:
+        raise Error(f"[tools] {path} is not JSON: {problem}. Try: a list of functions.") from None
+    if not isinstance(tools, list):
+        raise Error(f"[tools] {path} holds no list. Try: a JSON list of functions.")
+    from gptoss_metal.harmony.tools import read_tools
+
+    read_tools(tools)
+    return tools

@@ -1,0 +1,131 @@
+"""What generation yields."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+FinishReason = Literal["stop", "length", "tool_calls", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One generated token.
+
+    Attributes:
+        id: its id.
+        text: the text it completed: whole characters, so that the texts of all tokens make the
+            whole text; empty for stop tokens and parts of characters.
+        logprob: log-probability under the model itself (temperature 1, no penalty), if asked for.
+        top_logprobs: the likeliest tokens and their log-probabilities, if asked for.
+    """
+
+    id: int
+    text: str
+    logprob: float | None = None
+    top_logprobs: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """More of the model's thinking, which is not part of the answer."""
+
+    text: str
+    tokens: tuple[Token, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """More of the answer.
+
+    Attributes:
+        text: what to append.
+        channel: ``final``, or ``commentary`` for what is said before a tool call.
+        tokens: the tokens that made it, if `Sampling.logprobs` asked for them.
+    """
+
+    text: str
+    channel: str = "final"
+    tokens: tuple[Token, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The model calls a tool; the turn ends, and goes on with its result.
+
+    Attributes:
+        id: quote it as ``tool_call_id`` in the result.
+        name: of the function, e.g. ``get_weather``.
+        arguments: as the model wrote them: JSON if it did well. See `parsed`.
+        recipient: whom the model addressed, e.g. ``functions.get_weather``.
+        complete: False if the turn's limit cut the arguments.
+    """
+
+    id: str
+    name: str
+    arguments: str
+    recipient: str
+    complete: bool = True
+
+    @property
+    def parsed(self) -> dict[str, Any] | None:
+        """The arguments as an object, or None if they are not one."""
+        try:
+            value = json.loads(self.arguments)
+        except (ValueError, RecursionError):
+            return None
+        return value if isinstance(value, dict) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens and times of one generation.
+
+    Attributes:
+        prompt_tokens: length of the prompt.
+        cached_tokens: how many of them were still in the session.
+        completion_tokens: generated tokens, reasoning and stop token included.
+        reasoning_tokens: how many of them were reasoning.
+        prefill_seconds: time until the first token could be sampled.
+        decode_seconds: time from there to the last token.
+    """
+
+    prompt_tokens: int
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    reasoning_tokens: int = 0
+    prefill_seconds: float = 0.0
+    decode_seconds: float = 0.0
+
+    @property
+    def prefill_tps(self) -> float:
+        """Prompt tokens computed per second."""
+        computed = self.prompt_tokens - self.cached_tokens
+        return computed / self.prefill_seconds if self.prefill_seconds > 0 else 0.0
+
+    @property
+    def decode_tps(self) -> float:
+        """Generated tokens per second, the first one aside, which prefill already gave."""
+        steps = self.completion_tokens - 1
+        return steps / self.decode_seconds if steps > 0 and self.decode_seconds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The turn is over.
+
+    Attributes:
+        finish_reason: ``stop``, ``length``, ``tool_calls`` or ``cancelled``.
+        usage: tokens and times.
+        message: the assistant's message, to be appended to the conversation: ``role``,
+            ``content``, and if there were any ``reasoning`` and ``tool_calls``. Its ``harmony``
+            holds the ids as generated; with it, the next turn computes only what is new.
+    """
+
+    finish_reason: FinishReason
+    usage: Usage
+    message: dict[str, Any]
+
+
+Event = Reasoning | Text | ToolCall | Done

@@ -1,0 +1,206 @@
+"""The token loop: prompt in, tokens out, until a stop, a limit or a cancel."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from gptoss_metal import _core
+from gptoss_metal.errors import Cancelled
+from gptoss_metal.events import FinishReason, Usage
+from gptoss_metal.sampling import Sampling
+from gptoss_metal.sessions import SessionPool
+
+T = TypeVar("T", covariant=True)
+Mask = npt.NDArray[np.uint32]
+Tokens = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to generate.
+
+    Attributes:
+        prompt: int32 [n] ids, at least one.
+        sampling: how tokens are chosen.
+        limit: the most tokens to generate, or None for as many as fit the context.
+        stop_tokens: ids that end the generation.
+        vocab: number of logits.
+        mask: bit i of word i // 32 set if token i may be generated; None for all.
+    """
+
+    prompt: Tokens
+    sampling: Sampling
+    limit: int | None
+    stop_tokens: frozenset[int]
+    vocab: int
+    mask: Mask | None = None
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A sampled token and, if asked for, log-probabilities under the model itself."""
+
+    id: int
+    logprob: float | None = None
+    top_logprobs: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass
+class Progress:
+    """How far a generation got; `finish_reason` is None while it runs."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    reasoning_tokens: int = 0
+    prefill_seconds: float = 0.0
+    decode_seconds: float = 0.0
+    finish_reason: FinishReason | None = None
+    ids: list[int] = field(default_factory=list)
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens and times so far."""
+        return Usage(
+            self.prompt_tokens,
+            self.cached_tokens,
+            self.completion_tokens,
+            self.reasoning_tokens,
+            self.prefill_seconds,
+            self.decode_seconds,
+        )
+
+
+class Run:
+    """One generation's hold on a session, and the switch that cancels it from any thread."""
+
+    def __init__(self, pool: SessionPool) -> None:
+        self.progress = Progress()
+        self._pool = pool
+        self._session: _core.Session | None = None
+        self._lock = threading.Lock()
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        """Stops the generation at the next token, or within a long prompt."""
+        with self._lock:
+            self._cancelled = True
+            if self._session is not None:
+                self._session.cancel()
+
+    def sample(self, request: Request) -> Generator[Sampled, None, None]:
+        """Yields tokens, the stop token too; then `progress.finish_reason` is set."""
+        self.progress.prompt_tokens = len(request.prompt)
+        session = self._pool.borrow(request.prompt)
+        with self._lock:
+            self._session = session
+        try:
+            yield from self._sample(session, request)
+        except Cancelled:
+            self.progress.finish_reason = "cancelled"
+        finally:
+            with self._lock:
+                self._session = None
+            self._pool.give_back(session)
+
+    def _sample(self, session: _core.Session, request: Request) -> Iterator[Sampled]:
+        progress, sampling = self.progress, request.sampling
+        sampler = sampling.sampler(request.vocab)
+        room = session.context - len(request.prompt)
+        limit = room if request.limit is None else min(request.limit, room)
+        begun = time.perf_counter()
+        computed = self._compute(lambda: session.sync(request.prompt))
+        progress.cached_tokens = len(request.prompt) - computed
+        ready = time.perf_counter()
+        progress.prefill_seconds = ready - begun
+        while True:
+            logits = session.logits()
+            token = sampler.sample(logits, request.mask)
+            sampler.accept(token)
+            sampled = Sampled(token)
+            if sampling.logprobs is not None:
+                logprob, top = _core.logprobs(logits, token, sampling.logprobs)
+                sampled = Sampled(token, logprob, tuple(top))
+            progress.ids.append(token)
+            progress.completion_tokens += 1
+            progress.decode_seconds = time.perf_counter() - ready
+            if token in request.stop_tokens:
+                progress.finish_reason = "stop"
+            elif progress.completion_tokens >= limit:
+                progress.finish_reason = "length"
+            yield sampled
+            if progress.finish_reason is not None:
+                return
+            paused = time.perf_counter()
+            ready += paused - (ready + progress.decode_seconds)  # the consumer's own time
+            self._compute(lambda step=token: session.step(step))  # type: ignore[misc]
+
+    def _compute(self, work: Callable[[], int | None]) -> int:
+        if self._cancelled:
+            raise Cancelled("[generate] cancelled. Try: ask again.")
+        return work() or 0
+
+
+class Generation(Generic[T]):
+    """An iterator over what is generated, which can be cancelled from any thread.
+
+    Closing it, or leaving its ``with`` block, frees its session for the next call.
+    """
+
+    def __init__(self, run: Run, body: Iterator[T]) -> None:
+        self._run = run
+        self._body = body
+
+    def __iter__(self) -> Generation[T]:
+        """Iterates over itself."""
+        return self
+
+    def __next__(self) -> T:
+        """Computes until there is something to yield."""
+        return next(self._body)
+
+    def __enter__(self) -> Generation[T]:
+        """Closes at the end of the block."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Closes."""
+        self.close()
+
+    @property
+    def finish_reason(self) -> FinishReason | None:
+        """Why it ended; None while it runs or if it was closed early."""
+        return self._run.progress.finish_reason
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens and times so far."""
+        return self._run.progress.usage
+
+    @property
+    def ids(self) -> list[int]:
+        """The ids generated so far, stop token included."""
+        return list(self._run.progress.ids)
+
+    def cancel(self) -> None:
+        """Ends the generation from any thread: ``finish_reason`` becomes ``cancelled``."""
+        self._run.cancel()
+
+    def close(self) -> None:
+        """Abandons the rest."""
+        close = getattr(self._body, "close", None)
+        if close is not None:
+            close()

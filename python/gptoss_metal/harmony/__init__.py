@@ -1,0 +1,1 @@
+"""Harmony, the format gpt-oss speaks: messages to tokens (render) and back (parser)."""

@@ -1,0 +1,293 @@
+"""`Model`: a loaded model file, and what can be asked of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from gptoss_metal import _core, aio, checks
+from gptoss_metal.chat import Turn
+from gptoss_metal.config import Config
+from gptoss_metal.errors import Error
+from gptoss_metal.events import Event, Token
+from gptoss_metal.generation import Generation, Mask, Request, Run
+from gptoss_metal.harmony import tokens as t
+from gptoss_metal.harmony.messages import Message
+from gptoss_metal.harmony.render import IDENTITY, Renderer, Setting
+from gptoss_metal.harmony.tools import Tool, read_tools
+from gptoss_metal.harmony.vocabulary import Vocabulary, open_vocabulary
+from gptoss_metal.sampling import Sampling
+from gptoss_metal.sessions import SessionPool
+from gptoss_metal.store import find
+from gptoss_metal.text import with_text
+
+BACKENDS: Final = ("cpu",)
+PRECISIONS: Final = ("default", "exact")
+Ids = Sequence[int] | npt.NDArray[np.integer[Any]]
+DEFAULT_SAMPLING: Final = Sampling()
+
+
+@dataclass(frozen=True)
+class Info:
+    """A loaded model: its file (bytes), and how it runs on this machine.
+
+    ``bytes_per_token`` are the weight bytes one decoded token reads; ``isa`` names the vector
+    instructions in use; ``source`` tells what the file was converted from.
+    """
+
+    path: str
+    file_bytes: int
+    bytes_per_token: int
+    backend: str
+    precision: str
+    isa: str
+    threads: int
+    dense: str
+    source: Mapping[str, Any]
+
+
+class Model:
+    """A model: weights, read-only, shared by threads.
+
+    Sessions are kept between calls, so a conversation computes only what is new in it. Two calls
+    at a time have a session each.
+    """
+
+    def __init__(self, core: _core.Model, backend: str, context: int | None) -> None:
+        self._core = core
+        self.config = Config.read(core.config)
+        """The shape of the model."""
+        self.info = Info(
+            path=core.path,
+            file_bytes=core.file_bytes,
+            bytes_per_token=core.bytes_per_token(),
+            backend=backend,
+            precision=core.precision,
+            isa=core.isa,
+            threads=core.threads,
+            dense=self.config.dense,
+            source=json.loads(core.metadata.get("source", "{}")),
+        )
+        """The file, and how it runs."""
+        self.context = checks.context(context, self.config)
+        """The most tokens a session of this model holds, prompt and answer together."""
+        self._pool = SessionPool(self.session)
+
+    @classmethod
+    def load(
+        cls,
+        path_or_name: str | os.PathLike[str],
+        backend: str = "cpu",
+        precision: str = "default",
+        threads: int | None = None,
+        *,
+        context: int | None = None,
+    ) -> Model:
+        """Opens a model file; its weights are mapped, not copied.
+
+        Args:
+            path_or_name: a file, or a name of the store: ``gpt-oss-20b``, ``demo``.
+            backend: ``cpu``.
+            precision: ``default``, or ``exact``, which switches every approximation off.
+            threads: how many to compute with; all cores if None.
+            context: tokens that prompt and answer may have together; the model's maximum if None.
+
+        Raises:
+            Error: no such model, not a model file, or an argument that cannot be.
+        """
+        if backend not in BACKENDS:
+            raise Error(
+                f"[load] there is no backend {backend!r} in this version; metal arrives with a "
+                "later one. Try: cpu."
+            )
+        if precision not in PRECISIONS:
+            raise Error(f"[load] there is no precision {precision!r}. Try: default or exact.")
+        if threads is not None and threads < 1:
+            raise Error(f"[load] {threads} threads cannot compute. Try: 1 or more.")
+        core = _core.Model(os.fspath(find(path_or_name)), precision, threads or 0)
+        return cls(core, backend, context)
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """Text to tokens and back.
+
+        Raises:
+            Error: the model file carries no vocabulary.
+        """
+        return open_vocabulary(self._core.tokenizer_bytes() or None, self.info.path)
+
+    @cached_property
+    def has_vocabulary(self) -> bool:
+        """Whether the model can read and write text, not only ids."""
+        return bool(self._core.tokenizer_bytes())
+
+    def session(self, context: int | None = None, chunk: int = 512) -> _core.Session:
+        """A session of your own: one token sequence with its cache.
+
+        Args:
+            context: the most tokens it holds; the model's if None.
+            chunk: tokens that prefill computes at a time.
+
+        Raises:
+            Error: the context or the chunk cannot be.
+        """
+        wanted = self.context if context is None else checks.context(context, self.config)
+        if chunk < 1:
+            raise Error(f"[session] a chunk of {chunk} tokens. Try: 1 or more.")
+        return _core.Session(self._core, wanted, chunk)
+
+    def logits(self, tokens: Ids) -> npt.NDArray[np.float32]:
+        """The logits after each token of a sequence.
+
+        Args:
+            tokens: [n] ids.
+
+        Returns:
+            float32 [n, vocab]. It speaks DLPack: numpy and torch share its memory, and mlx takes
+            it with ``mx.from_dlpack`` (mlx copies arrays that other libraries made on a CPU).
+
+        Raises:
+            Error: no tokens, one out of range, or more than the context.
+        """
+        ids = checks.tokens(tokens, self.config.vocab_size, self.context)
+        return self._fresh(len(ids)).all_logits(ids)
+
+    async def alogits(self, tokens: Ids) -> npt.NDArray[np.float32]:
+        """`logits`, without blocking the event loop; cancelled with its task."""
+        ids = checks.tokens(tokens, self.config.vocab_size, self.context)
+        session = self._fresh(len(ids))
+        try:
+            return await asyncio.to_thread(session.all_logits, ids)
+        except asyncio.CancelledError:
+            session.cancel()
+            raise
+
+    def generate(
+        self,
+        tokens: Ids,
+        sampling: Sampling = DEFAULT_SAMPLING,
+        max_tokens: int | None = None,
+        stop_tokens: Sequence[int] | None = None,
+    ) -> Generation[Token]:
+        """Continues a token sequence, without harmony.
+
+        Args:
+            tokens: [n] ids of the prompt.
+            sampling: how tokens are chosen; its stop strings are looked for in all text.
+            max_tokens: the most to generate; None for what the context has room for.
+            stop_tokens: ids that end the generation; None for gpt-oss's.
+
+        Returns:
+            An iterator of `Token`, the stop token too; it can be cancelled and closed.
+
+        Raises:
+            Error: an empty or too long prompt, a token out of range, or stop strings with a model
+                that has no vocabulary.
+        """
+        ids = checks.prompt(tokens, self.config.vocab_size, self.context)
+        checks.max_tokens(max_tokens)
+        stops = t.STOP if stop_tokens is None else frozenset(stop_tokens)
+        vocabulary = self.vocabulary if sampling.stops or self.has_vocabulary else None
+        request = Request(ids, sampling, max_tokens, stops, self.config.vocab_size)
+        run = Run(self._pool)
+        body = with_text(run, run.sample(request), vocabulary, sampling.stops)
+        return Generation(run, body)
+
+    def agenerate(
+        self,
+        tokens: Ids,
+        sampling: Sampling = DEFAULT_SAMPLING,
+        max_tokens: int | None = None,
+        stop_tokens: Sequence[int] | None = None,
+    ) -> AsyncGenerator[Token, None]:
+        """`generate` for asyncio; it stops when its consumer does."""
+        return aio.iterate(self.generate(tokens, sampling, max_tokens, stop_tokens))
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, Any] | Tool] = (),
+        reasoning_effort: str = "medium",
+        sampling: Sampling = DEFAULT_SAMPLING,
+        max_tokens: int | None = None,
+        *,
+        instructions: str | None = None,
+        response_format: Mapping[str, Any] | None = None,
+        date: str | None = None,
+        identity: str = IDENTITY,
+    ) -> Generation[Event]:
+        """Answers a conversation.
+
+        Args:
+            messages: OpenAI's dictionaries: ``role``, ``content``, and an assistant's
+                ``reasoning`` and ``tool_calls``, a tool's ``tool_call_id``. Append
+                `Done.message` and the next turn computes only what is new.
+            tools: functions the model may call, as in OpenAI's APIs.
+            reasoning_effort: ``low``, ``medium`` or ``high``.
+            sampling: how tokens are chosen; its stop strings end the final answer only.
+            max_tokens: the most to generate, reasoning included.
+            instructions: for the model, before the system messages' own.
+            response_format: OpenAI's ``json_object`` or ``json_schema``; told to the model.
+            date: ``YYYY-MM-DD``; today if None.
+            identity: first line of harmony's system message.
+
+        Returns:
+            An iterator of `Reasoning`, `Text` and `ToolCall`, and one `Done` at the end. Whatever
+            the model writes, it does not raise.
+
+        Raises:
+            Error: messages, tools or a setting that cannot be read, or too long a conversation.
+        """
+        checks.max_tokens(max_tokens)
+        self._check_chat()
+        setting = Setting(
+            reasoning_effort, instructions, read_tools(tools), response_format, date, identity
+        )
+        prompt = Renderer(self.vocabulary).prompt(messages, setting)
+        vocab = self.config.vocab_size
+        ids = checks.prompt(prompt, vocab, self.context)
+        run = Run(self._pool)
+        request = Request(ids, sampling, max_tokens, t.STOP, vocab, self._harmony_mask)
+        turn = Turn(run, self.vocabulary, sampling.stops)
+        return Generation(run, turn.events(run.sample(request)))
+
+    def achat(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, Any] | Tool] = (),
+        reasoning_effort: str = "medium",
+        sampling: Sampling = DEFAULT_SAMPLING,
+        max_tokens: int | None = None,
+        **setting: Any,
+    ) -> AsyncGenerator[Event, None]:
+        """`chat` for asyncio, with the same arguments; it stops when its consumer does."""
+        return aio.iterate(
+            self.chat(messages, tools, reasoning_effort, sampling, max_tokens, **setting)
+        )
+
+    @cached_property
+    def _harmony_mask(self) -> Mask:
+        """Ordinary text and harmony's own specials; the reserved ids have no meaning."""
+        vocab = self.config.vocab_size
+        allowed = np.zeros((vocab + 31) // 32 * 32, np.uint8)
+        allowed[: t.ORDINARY] = 1
+        allowed[list(t.FORMAT)] = 1
+        return np.packbits(allowed, bitorder="little").view(np.uint32)
+
+    def _check_chat(self) -> None:
+        if self.config.vocab_size <= max(t.FORMAT):
+            raise Error(
+                f"[chat] this model's {self.config.vocab_size} tokens do not include harmony's. "
+                "Try: generate from token ids."
+            )
+
+    def _fresh(self, length: int) -> _core.Session:
+        return _core.Session(self._core, length, 512)

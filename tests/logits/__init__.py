@@ -1,0 +1,1 @@
+"""Logits of whole models, against the float64 reference and two independent implementations."""
