@@ -68,7 +68,8 @@ GPTOSS_API int32_t gptoss_session_length(const gptoss_session* session);
 /* float32 [vocab] of the last token, valid until the next call that computes; NULL before the
  * first sync and after a rewind. */
 GPTOSS_API const float* gptoss_session_logits(const gptoss_session* session);
-/* From any thread: the running sync or step returns GPTOSS_CANCELLED. */
+/* From any thread: the running sync or step returns GPTOSS_CANCELLED; between calls it does
+ * nothing. */
 GPTOSS_API void gptoss_session_cancel(gptoss_session* session);
 
 #ifdef __cplusplus

@@ -56,20 +56,17 @@ int32_t Sampler::sample(std::span<const float> logits, std::span<const uint32_t>
     return std::min_element(candidates_.begin(), candidates_.end(), better)->token;
   }
   keep_top_k();
-  if (options_.top_p < 1 || options_.min_p > 0) keep_top_p_and_min_p();
-  float largest = -INFINITY;
-  for (const Candidate& c : candidates_) largest = std::max(largest, c.logit);
-  double sum = 0;
-  for (Candidate& c : candidates_) {
-    c.logit = std::exp((c.logit - largest) / options_.temperature);
-    sum += c.logit;
+  weigh();
+  if (options_.min_p > 0) {
+    std::erase_if(candidates_, [&](const Candidate& c) { return c.weight < options_.min_p; });
   }
-  double rest = draw() * sum;
+  if (options_.top_p < 1) keep_top_p();
+  double rest = draw() * total_weight();
   const Candidate* chosen = nullptr;
   for (const Candidate& c : candidates_) {
-    if (c.logit == 0) continue;
+    if (c.weight == 0) continue;
     chosen = &c;
-    rest -= c.logit;
+    rest -= c.weight;
     if (rest < 0) break;
   }
   return chosen->token;
@@ -81,7 +78,7 @@ void Sampler::adjust(std::span<const float> logits, std::span<const uint32_t> ma
   for (int32_t i = 0; i < vocab_; ++i) {
     const size_t at = static_cast<size_t>(i);
     if (!mask.empty() && ((mask[at / 32] >> (at % 32)) & 1) == 0) continue;
-    candidates_.push_back({i, logits[at]});
+    candidates_.push_back({i, logits[at], 0});
     require(!std::isnan(logits[at]), "the logits hold a NaN",
             "`gptoss-metal verify` on the model file");
   }
@@ -114,31 +111,41 @@ void Sampler::keep_top_k() {
   candidates_.resize(k);
 }
 
-void Sampler::keep_top_p_and_min_p() {
+void Sampler::weigh() {
   float largest = -INFINITY;
   for (const Candidate& c : candidates_) largest = std::max(largest, c.logit);
-  const auto weight = [&](const Candidate& c) {
-    return std::exp(static_cast<double>(c.logit - largest) / options_.temperature);
-  };
-  if (options_.min_p > 0) {
-    std::erase_if(candidates_, [&](const Candidate& c) { return weight(c) < options_.min_p; });
-  }
-  if (options_.top_p >= 1) return;
+  for (Candidate& c : candidates_) c.weight = std::exp((c.logit - largest) / options_.temperature);
+}
+
+double Sampler::total_weight() const {
   double total = 0;
-  for (const Candidate& c : candidates_) total += weight(c);
-  // A heap gives the likeliest one by one: the nucleus is usually a handful of 201088 tokens.
+  for (const Candidate& c : candidates_) total += c.weight;
+  return total;
+}
+
+void Sampler::keep_top_p() {
+  const double wanted = options_.top_p * total_weight();
+  // The nucleus is nearly always a handful of the 201088 tokens: look among the likely ones first.
+  constexpr float kLikely = 1e-3f;  // of the most likely one
+  const auto unlikely = std::partition(candidates_.begin(), candidates_.end(),
+                                       [](const Candidate& c) { return c.weight >= kLikely; });
+  double likely_weight = 0;
+  for (auto c = candidates_.begin(); c != unlikely; ++c) likely_weight += c->weight;
+  const auto search_end = likely_weight >= wanted ? unlikely : candidates_.end();
   const auto worse = [](const Candidate& a, const Candidate& b) {
-    return a.logit != b.logit ? a.logit < b.logit : a.token > b.token;
+    return a.weight != b.weight ? a.weight < b.weight : a.token > b.token;
   };
-  std::make_heap(candidates_.begin(), candidates_.end(), worse);
-  auto end = candidates_.end();
-  double mass = 0;
-  while (end != candidates_.begin() && mass < options_.top_p * total) {
-    std::pop_heap(candidates_.begin(), end, worse);
-    --end;
-    mass += weight(*end);
+  // A heap hands out the likeliest one by one, to the end of its range.
+  std::make_heap(candidates_.begin(), search_end, worse);
+  auto next = search_end;
+  double weight = 0;
+  while (next != candidates_.begin() && weight < wanted) {
+    std::pop_heap(candidates_.begin(), next, worse);
+    --next;
+    weight += next->weight;
   }
-  candidates_.erase(candidates_.begin(), end);
+  candidates_.erase(search_end, candidates_.end());
+  candidates_.erase(candidates_.begin(), next);
 }
 
 double Sampler::draw() {

@@ -39,11 +39,14 @@ class Sampler {
   struct Candidate {
     int32_t token;
     float logit;
+    float weight;  // exp((logit - largest logit) / temperature)
   };
 
   void adjust(std::span<const float> logits, std::span<const uint32_t> mask);
   void keep_top_k();
-  void keep_top_p_and_min_p();
+  void weigh();
+  double total_weight() const;
+  void keep_top_p();
   double draw();
 
   int vocab_;

@@ -34,7 +34,8 @@ class Session {
   // Computes `tokens` anew and writes the logits of every position to `out` [tokens, vocab].
   void all_logits(std::span<const int32_t> tokens, float* out);
 
-  // May be called from any thread: the running call throws Cancelled before its next layer.
+  // May be called from any thread: the running call throws Cancelled before its next layer. Between
+  // calls it does nothing.
   void cancel() { cancelled_.store(true); }
 
   int length() const { return static_cast<int>(tokens_.size()); }

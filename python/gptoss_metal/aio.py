@@ -49,5 +49,5 @@ async def iterate(generation: Generation[T]) -> AsyncGenerator[T, None]:
                 return
             yield item
     finally:
-        generation.cancel()
+        await asyncio.shield(asyncio.to_thread(generation.cancel))
         await asyncio.shield(asyncio.to_thread(thread.join))

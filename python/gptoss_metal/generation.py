@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -85,30 +86,31 @@ class Run:
     def __init__(self, pool: SessionPool) -> None:
         self.progress = Progress()
         self._pool = pool
-        self._session: _core.Session | None = None
-        self._lock = threading.Lock()
+        self._state = threading.Condition()
         self._cancelled = False
+        self._computing: tuple[_core.Session, int] | None = None
 
     def cancel(self) -> None:
-        """Stops the generation at the next token, or within a long prompt."""
-        with self._lock:
+        """Stops the generation at the next token, or within a long prompt.
+
+        A session forgets a cancel that meets it just before it begins to compute; so the cancel is
+        repeated until the computation, if one runs on another thread, is over.
+        """
+        with self._state:
             self._cancelled = True
-            if self._session is not None:
-                self._session.cancel()
+            while self._computing is not None and self._computing[1] != threading.get_ident():
+                self._computing[0].cancel()
+                self._state.wait(0.002)
 
     def sample(self, request: Request) -> Generator[Sampled, None, None]:
         """Yields tokens, the stop token too; then `progress.finish_reason` is set."""
         self.progress.prompt_tokens = len(request.prompt)
         session = self._pool.borrow(request.prompt)
-        with self._lock:
-            self._session = session
         try:
             yield from self._sample(session, request)
         except Cancelled:
             self.progress.finish_reason = "cancelled"
         finally:
-            with self._lock:
-                self._session = None
             self._pool.give_back(session)
 
     def _sample(self, session: _core.Session, request: Request) -> Iterator[Sampled]:
@@ -117,7 +119,7 @@ class Run:
         room = session.context - len(request.prompt)
         limit = room if request.limit is None else min(request.limit, room)
         begun = time.perf_counter()
-        computed = self._compute(lambda: session.sync(request.prompt))
+        computed = self._compute(session, partial(session.sync, request.prompt))
         progress.cached_tokens = len(request.prompt) - computed
         ready = time.perf_counter()
         progress.prefill_seconds = ready - begun
@@ -141,12 +143,19 @@ class Run:
                 return
             paused = time.perf_counter()
             ready += paused - (ready + progress.decode_seconds)  # the consumer's own time
-            self._compute(lambda step=token: session.step(step))  # type: ignore[misc]
+            self._compute(session, partial(session.step, token))
 
-    def _compute(self, work: Callable[[], int | None]) -> int:
-        if self._cancelled:
-            raise Cancelled("[generate] cancelled. Try: ask again.")
-        return work() or 0
+    def _compute(self, session: _core.Session, work: Callable[[], T]) -> T:
+        with self._state:
+            if self._cancelled:
+                raise Cancelled("[generate] cancelled. Try: ask again.")
+            self._computing = session, threading.get_ident()
+        try:
+            return work()
+        finally:
+            with self._state:
+                self._computing = None
+                self._state.notify_all()
 
 
 class Generation(Generic[T]):

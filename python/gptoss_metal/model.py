@@ -164,10 +164,14 @@ class Model:
         """`logits`, without blocking the event loop; cancelled with its task."""
         ids = checks.tokens(tokens, self.config.vocab_size, self.context)
         session = self._fresh(len(ids))
+        work = asyncio.ensure_future(asyncio.to_thread(session.all_logits, ids))
         try:
-            return await asyncio.to_thread(session.all_logits, ids)
+            return await asyncio.shield(work)
         except asyncio.CancelledError:
-            session.cancel()
+            while not work.done():  # a cancel before it begins is forgotten, hence repeated
+                session.cancel()
+                await asyncio.wait([work], timeout=0.002)
+            work.exception()
             raise
 
     def generate(

@@ -160,6 +160,14 @@ def test_async_stops_when_nobody_listens(demo_model: Model) -> None:
     assert len(list(demo_model.generate([1, 2, 3], GREEDY, 4, stop_tokens=()))) == 4
 
 
+def test_async_logits_are_cancelled(demo_model: Model) -> None:
+    async def run() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(demo_model.alogits([1] * 4000), 0.05)
+
+    asyncio.run(run())
+
+
 def test_async_errors_reach_the_caller(demo_model: Model) -> None:
     async def run() -> None:
         async for _ in demo_model.agenerate([-1]):

@@ -205,6 +205,19 @@ def test_cancelling_a_long_prompt(demo_model: Model) -> None:
     assert session.length == 10
 
 
+def test_no_cancel_is_lost(demo_model: Model) -> None:
+    """Whenever it comes, also just as the computation begins."""
+    prompt = list(range(30000))
+    for number in range(30):
+        generation = demo_model.generate(prompt, GREEDY)
+        timer = threading.Timer(number / 10000, generation.cancel)
+        timer.start()
+        assert list(generation) == []
+        timer.join()
+        assert generation.finish_reason == "cancelled"
+        assert generation.usage.completion_tokens == 0
+
+
 def test_models_without_vocabulary_speak_ids(small: Model) -> None:
     assert {token.text for token in small.generate(PROMPT, max_tokens=3)} == {""}
     with pytest.raises(Error, match="carries no tokenizer"):

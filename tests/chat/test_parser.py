@@ -8,7 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gptoss_metal.harmony import parser
 from gptoss_metal.harmony import tokens as t
+from gptoss_metal.harmony.header import Header
 from gptoss_metal.harmony.vocabulary import Vocabulary
 from tests.chat.streams import SPECIALS, Said, ids, oracle, read, said
 
@@ -232,10 +234,14 @@ def test_garbage_never_raises(tokenizer: Vocabulary, stream: list[int], prompted
 )
 @SLOW_FIXTURE
 def test_sentences_are_never_lost(tokenizer: Vocabulary, pieces: list[str]) -> None:
-    """Words of an answer survive any order of specials, unless they stand within a header."""
+    assert lost(tokenizer, pieces) == []
+
+
+def lost(tokenizer: Vocabulary, pieces: list[str]) -> list[str]:
+    """Words of an answer must survive any order of specials, unless they stand within a header."""
     stream = ids(tokenizer, "".join(pieces))
     text = "".join(message.text for message in read(tokenizer, stream))
-    before_stop: list[str] = []
+    sentences = []
     in_header = False
     for piece in pieces:
         if piece in ("<|return|>", "<|call|>", "<|endoftext|>"):
@@ -245,6 +251,14 @@ def test_sentences_are_never_lost(tokenizer: Vocabulary, pieces: list[str]) -> N
         elif piece in ("<|message|>", "<|end|>", "<|start|>"):
             in_header = False
         elif piece.startswith("Keep") and not in_header:
-            before_stop.append(piece)
-    for sentence in before_stop:
-        assert sentence in text
+            sentences.append(piece)
+    return [sentence for sentence in sentences if sentence not in text]
+
+
+def test_a_parser_that_loses_text_is_noticed(
+    tokenizer: Vocabulary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = ["<|start|>", "assistant", "Keep all of it!", "<|end|>"]
+    assert lost(tokenizer, pieces) == []
+    monkeypatch.setattr(parser, "_salvage", lambda sections, end: (Header("final"), ""))
+    assert lost(tokenizer, pieces) == ["Keep all of it!"]

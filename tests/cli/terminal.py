@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pty
 import re
@@ -35,6 +36,7 @@ class Terminal:
         )
         os.close(slave)
         self.shown = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._seen = 0
 
     def expect(self, pattern: str, timeout: float = 60) -> str:
@@ -79,5 +81,5 @@ class Terminal:
             data = os.read(self._master, 65536)
         except OSError:  # Linux: the other end is closed
             return False
-        self.shown += data.decode("utf-8", "replace")
+        self.shown += self._decoder.decode(data)
         return bool(data)

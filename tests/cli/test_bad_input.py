@@ -164,6 +164,14 @@ def test_no_room_for_random_weights(tmp_path: Path) -> None:
     refused("bench", "--shape", "20b", GPTOSS_METAL_HOME=str(home))
 
 
+def test_the_checker_notices() -> None:
+    """A command that succeeds, and one that says something else than one line, are not refused."""
+    with pytest.raises(AssertionError):
+        refused("--version")
+    with pytest.raises(AssertionError):
+        refused()
+
+
 def test_unknown_commands() -> None:
     assert "serve" in refused("serve")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -158,6 +159,23 @@ def test_bench(small: Path) -> None:
         found["decode_tps"] * found["bytes_per_token"] / 1e9 / found["read_bandwidth"]
     )
     assert "decode_tps" in answer("bench", small, *options)
+
+
+def test_text_that_has_no_place(demo_path: Path, tmp_path: Path) -> None:
+    """Bytes that are no UTF-8 go in, characters the terminal lacks come out: no crash."""
+    program = [sys.executable, "-m", "gptoss_metal"]
+    env = os.environ | {"PYTHONIOENCODING": "ascii"}
+    for command in (["generate", str(demo_path), "--max-tokens", "5"], ["chat", str(demo_path)]):
+        done = subprocess.run(
+            [*program, *command, "--temperature", "1000", "--max-tokens", "20"],
+            input=b"\xff\xfe \xe2\x82\n",
+            capture_output=True,
+            env=env,
+        )
+        assert done.returncode == 0, done.stderr
+        assert b"Traceback" not in done.stderr
+    raw = ["generate", str(demo_path), "--raw", "--prompt", "\udcff", "--max-tokens", "1"]
+    assert subprocess.run([*program, *raw], capture_output=True, env=env).returncode == 0
 
 
 def test_a_reader_that_leaves(small: Path) -> None:

@@ -58,4 +58,5 @@ def argmax_agreement(truth: Logits, approximation: Logits) -> float:
 
 def _log_softmax(logits: Logits) -> Float64:
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    logarithms: Float64 = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return logarithms

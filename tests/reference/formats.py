@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 Float64 = npt.NDArray[np.float64]
+Tokens = Sequence[int] | npt.NDArray[np.integer[Any]]
 
 GROUP = 32
 """Weights that share a scale, in MXFP4 and in q8."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import operations as op
 from .config import HEAD_DIM
-from .formats import Float64
+from .formats import Float64, Tokens
 from .weights import Weights, open_weights
 
 Observer = Callable[[str, Float64], None]
@@ -18,7 +18,7 @@ Observer = Callable[[str, Float64], None]
 
 def logits(
     source: Path | Weights,
-    tokens: Sequence[int],
+    tokens: Tokens,
     *,
     positions: Sequence[int] | None = None,
     observe: Observer = lambda name, value: None,
@@ -35,7 +35,7 @@ def logits(
         [tokens or positions, vocab]
     """
     weights = open_weights(source) if isinstance(source, Path) else source
-    x = weights.dense("embedding")[list(tokens)]
+    x = weights.dense("embedding")[np.asarray(tokens)]
     for layer in range(weights.config.num_hidden_layers):
         x = x + _attention(weights, layer, x, observe)
         observe(f"layers.{layer}.attention", x)

@@ -26,12 +26,13 @@ SWIGLU_ALPHA = 1.702
 
 def rms_norm(x: Float64, weight: Float64, eps: float) -> Float64:
     """[..., hidden] over the root of its mean square, times the weight [hidden]."""
-    return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps) * weight
+    scaled: Float64 = x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps) * weight
+    return scaled
 
 
 def linear(x: Float64, weight: Float64, bias: Float64 | None = None) -> Float64:
     """[tokens, columns] times the transpose of [rows, columns], plus the bias [rows]."""
-    product = x @ weight.T
+    product: Float64 = x @ weight.T
     return product if bias is None else product + bias
 
 
@@ -53,12 +54,13 @@ def yarn_range(config: Config) -> tuple[float, float]:
 
 def rope_frequencies(config: Config) -> Float64:
     """Radians per position for each of the 32 rotated pairs."""
-    plain = config.rope_theta ** (-np.arange(0, HEAD_DIM, 2) / HEAD_DIM)
+    plain: Float64 = config.rope_theta ** (-np.arange(0, HEAD_DIM, 2) / HEAD_DIM)
     if config.rope_factor <= 1:
         return plain
     low, high = yarn_range(config)
     interpolated = np.clip((np.arange(HEAD_DIM // 2) - low) / (high - low), 0, 1)
-    return plain * (1 - interpolated) + plain / config.rope_factor * interpolated
+    mixed: Float64 = plain * (1 - interpolated) + plain / config.rope_factor * interpolated
+    return mixed
 
 
 def rope_concentration(config: Config) -> float:
@@ -136,7 +138,8 @@ def swiglu(gate_up: Float64, limit: float) -> Float64:
     gate = np.minimum(gate_up[..., 0::2], limit)
     up = np.clip(gate_up[..., 1::2], -limit, limit)
     with np.errstate(over="ignore"):  # the quotient is then rightly 0
-        return gate / (1 + np.exp(-SWIGLU_ALPHA * gate)) * (up + 1)
+        activated: Float64 = gate / (1 + np.exp(-SWIGLU_ALPHA * gate)) * (up + 1)
+    return activated
 
 
 def moe(

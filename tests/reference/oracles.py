@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from transformers import GptOssForCausalLM, Mxfp4Config
+from transformers import GptOssForCausalLM
+from transformers.utils.quantization_config import Mxfp4Config
 
 from . import operations as op
-from .config import HEAD_DIM, Config
-from .formats import Float64
+from .config import Config
+from .formats import Float64, Tokens
 from .weights import Weights
 
 PREFILL = 512
@@ -64,7 +65,7 @@ class Transformers:
                 self._set(module, values)
             self._set(attention.o_proj, weights.dense(f"layers.{index}.out"))
 
-    def logits(self, tokens: Sequence[int]) -> Float64:
+    def logits(self, tokens: Tokens) -> Float64:
         """[tokens, vocab]"""
         parts, cache = [], None
         with torch.inference_mode():
@@ -84,25 +85,31 @@ class Transformers:
 class MlxLm:
     """mlx_lm.models.gpt_oss on the CPU, everything but the MXFP4 experts in float32."""
 
-    def __init__(self, directory: Path, *, exact_frequencies: bool = True) -> None:
+    def __init__(self, directory: Path, *, exact_rotary: bool = False) -> None:
         """Load a checkpoint directory.
+
+        The rotary frequencies are replaced: mlx-lm rounds the YaRN range to whole dimensions even
+        where the config says ``truncate: false``.
 
         Args:
             directory: a checkpoint in the published form.
-            exact_frequencies: replace the rotary frequencies: mlx-lm rounds the YaRN range to
-                whole dimensions even where the config says ``truncate: false``.
+            exact_rotary: replace the whole rotary embedding by one with float64 angles, where
+                mlx-lm has float32: an error that grows with the position.
         """
         import mlx.core as mx
         from mlx_lm.utils import load_model
 
         self.model, _ = load_model(directory, lazy=False)
         self.model.set_dtype(mx.float32)
-        if exact_frequencies:
-            periods = mx.array((1 / op.rope_frequencies(read_config(directory))).tolist())
-            for layer in self.model.layers:
+        config = read_config(directory)
+        periods = mx.array((1 / op.rope_frequencies(config)).tolist())
+        for layer in self.model.layers:
+            if exact_rotary:
+                layer.self_attn.rope = _ExactMlxRotary(config)
+            else:
                 layer.self_attn.rope._freqs = periods
 
-    def logits(self, tokens: Sequence[int]) -> Float64:
+    def logits(self, tokens: Tokens) -> Float64:
         """[tokens, vocab]"""
         import mlx.core as mx
 
@@ -130,7 +137,6 @@ class _ExactRotary(torch.nn.Module):
         super().__init__()
         self.frequencies = torch.from_numpy(op.rope_frequencies(config))
         self.concentration = op.rope_concentration(config)
-        assert self.frequencies.shape == (HEAD_DIM // 2,)
 
     def forward(
         self, x: torch.Tensor, position_ids: torch.Tensor
@@ -138,3 +144,21 @@ class _ExactRotary(torch.nn.Module):
         angles = position_ids[..., None].double() * self.frequencies
         cosine, sine = torch.cos(angles), torch.sin(angles)
         return (cosine * self.concentration).to(x.dtype), (sine * self.concentration).to(x.dtype)
+
+
+class _ExactMlxRotary:
+    """Rotation by float64 angles, in place of mlx-lm's rotary embedding."""
+
+    def __init__(self, config: Config) -> None:
+        self.frequencies = op.rope_frequencies(config)
+        self.concentration = op.rope_concentration(config)
+
+    def __call__(self, x: Any, offset: int = 0) -> Any:
+        import mlx.core as mx
+
+        angles = np.arange(offset, offset + x.shape[-2])[:, None] * self.frequencies
+        cosine = mx.array((np.cos(angles) * self.concentration).astype(np.float32))
+        sine = mx.array((np.sin(angles) * self.concentration).astype(np.float32))
+        first, second = mx.split(x, 2, axis=-1)
+        rotated = [first * cosine - second * sine, second * cosine + first * sine]
+        return mx.concatenate(rotated, axis=-1)

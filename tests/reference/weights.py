@@ -35,9 +35,9 @@ class CheckpointWeights(Weights):
     def __init__(self, directory: Path) -> None:
         """Open every shard and read the config."""
         self.config = Config.from_huggingface(json.loads((directory / "config.json").read_text()))
-        self._files = {}
+        self._files: dict[str, Any] = {}
         for path in sorted(directory.glob("model*.safetensors")):
-            file = safe_open(path, framework="pt")
+            file: Any = safe_open(path, framework="pt")
             self._files.update(dict.fromkeys(file.keys(), file))
 
     def dense(self, name: str) -> Float64:
@@ -71,7 +71,7 @@ class ModelFileWeights(Weights):
 
     def __init__(self, path: Path) -> None:
         """Open the file and read its config."""
-        self._file = safe_open(path, framework="pt")
+        self._file: Any = safe_open(path, framework="pt")
         self._names = set(self._file.keys())
         self.config = Config.from_model_file(json.loads(self._file.metadata()["config"]))
 
@@ -101,7 +101,8 @@ def open_weights(path: Path) -> Weights:
 def _to_float64(tensor: Any) -> Float64:
     if tensor.dtype == torch.bfloat16:
         return bf16_decode(tensor.view(torch.uint16).numpy())
-    return tensor.numpy().astype(np.float64)
+    values: Float64 = tensor.numpy().astype(np.float64)
+    return values
 
 
 _WHOLE = {
