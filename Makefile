@@ -32,7 +32,7 @@ $(VENV)/.group-%: $(VENV)/.created pyproject.toml
 
 demo: build $(VENV)/.group-demo
 	$(BIN)/python tools/demo/prepare.py
-	$(BIN)/gptoss-metal generate demo --prompt 'What is 27 + 15?' --temperature 0
+	echo 'What is 27 + 15?' | $(BIN)/gptoss-metal chat demo --temperature 0 --show-reasoning
 
 test: build $(VENV)/.group-test
 	$(BIN)/python -m pytest -m 'not long'

@@ -73,7 +73,7 @@ SHAPES = [
              rope_theta=10000.0, rope_scaling=YARN_ROUNDED),
     Shape.of("deep", 300, experts=32, top_k=4, hidden=128, intermediate=64, heads=8, kv_heads=1,
              window=32, vocab=512, layers=6, seed=12, shards=3),
-    Shape.of("long", 4200, experts=4, top_k=4, hidden=64, intermediate=64, heads=4, kv_heads=1,
+    Shape.of("past 4096", 4200, experts=4, top_k=4, hidden=64, intermediate=64, heads=4, kv_heads=1,
              window=128, vocab=512, layers=2, seed=2),
 ]  # fmt: skip
 
