@@ -256,8 +256,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the demo model on held-out prompts.")
     parser.add_argument("model", nargs="?", default="demo", help="model file or name")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--threads", type=int, help="all cores if not given")
     options = parser.parse_args()
-    model = Model.load(options.model)
+    model = Model.load(options.model, threads=options.threads)
     if options.json:
         scores = measure(model, lambda score: None)
         print(json.dumps([{**dataclasses.asdict(s), "share": s.share} for s in scores]))

@@ -49,7 +49,8 @@ def train(model: DemoModel, rows: Rows, renderer: Renderer, options: argparse.Na
     stream = batches(renderer, rows, words, options.seed)
     both = optimizers(model)
     begun, tokens, recent = time.monotonic(), 0, 0.0
-    for step in range(options.steps):
+    last = min(options.stop or options.steps, options.steps)
+    for step in range(last):
         for optimizer in both:
             for group in optimizer.param_groups:
                 group["lr"] = rate(step, options)
@@ -75,7 +76,7 @@ def train(model: DemoModel, rows: Rows, renderer: Renderer, options: argparse.Na
             line = f"step {step + 1} loss {recent / 25:.4f} balance {model.balance():.3f} "
             print(line + f"tokens {tokens} tok/s {tokens / seconds:.0f}", flush=True)
             recent = 0.0
-        if (step + 1) % options.every == 0 or step + 1 == options.steps:
+        if (step + 1) % options.every == 0 or step + 1 == last:
             with rounded(model.expert_weights()):
                 shares = probe(model, renderer, rows, options.probes)
             print(" ".join(f"{kind} {share:.3f}" for kind, share in shares.items()), flush=True)
@@ -90,6 +91,7 @@ def main() -> None:
     )
     parser.add_argument("--resume", type=Path, help="checkpoint whose weights to start from")
     parser.add_argument("--steps", type=int, default=1150)
+    parser.add_argument("--stop", type=int, help="end after this many steps of the schedule")
     parser.add_argument("--batches", type=int, default=2, help="micro-batches per step")
     parser.add_argument("--rate", type=float, default=4e-3)
     parser.add_argument("--warmup", type=int, default=40)
