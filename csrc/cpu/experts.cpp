@@ -32,8 +32,8 @@ void choose(const float* logits, int experts, int top_k, Choice* chosen) {
   for (int i = 0; i < top_k; ++i) chosen[i].weight /= sum;
 }
 
-// result[t, 0 .. rows) of one expert's rows first .. first + rows; x is split even/odd when the
-// machine takes the matvec for `tokens`.
+// result[t, 0 .. rows) of one expert's rows first .. first + rows; x is in decode order when
+// the machine takes the matvec for `tokens`.
 void multiply_rows(const Machine& machine, Scratch& scratch, const ExpertMatrices& w, int expert,
                    int first, int rows, const float* x, int tokens, float* result) {
   const Kernels& k = machine.kernels;
@@ -100,7 +100,7 @@ void Experts::gather(const Machine& machine, const Config& config, const float* 
       const float* from = x + int64_t{assignments_[static_cast<size_t>(i)].token} * config.hidden;
       float* to = input + int64_t{i} * config.hidden;
       if (machine.use_matvec(group.count)) {
-        machine.kernels.split_even_odd(from, to, config.hidden);
+        machine.kernels.to_decode_order(from, to, config.hidden);
       } else {
         std::copy(from, from + config.hidden, to);
       }
@@ -130,12 +130,12 @@ void Experts::gate_up(const Machine& machine, ScratchSet& scratch, const Config&
 
 void Experts::down(const Machine& machine, ScratchSet& scratch, const Config& config,
                    const ExpertMatrices& w, float* y) {
-  float* split = split_.reserve(assignments_.size() * static_cast<size_t>(config.intermediate));
+  float* ordered = ordered_.reserve(assignments_.size() * static_cast<size_t>(config.intermediate));
   for (const Group& group : groups_) {
     if (!machine.use_matvec(group.count)) continue;
     const int64_t start = int64_t{group.first} * config.intermediate;
-    machine.kernels.split_even_odd(gated_.get() + start, split + start,
-                                   group.count * config.intermediate);
+    machine.kernels.to_decode_order(gated_.get() + start, ordered + start,
+                                    group.count * config.intermediate);
   }
   // One item is a tile of rows for all experts in turn: no two items add to the same value, and a
   // token's experts are summed in one fixed order.
@@ -144,7 +144,7 @@ void Experts::down(const Machine& machine, ScratchSet& scratch, const Config& co
     Scratch& own = scratch[static_cast<size_t>(thread)];
     for (const Group& group : groups_) {
       float* result = own.result.reserve(static_cast<size_t>(group.count) * kTileRows);
-      const float* x = machine.use_matvec(group.count) ? split : gated_.get();
+      const float* x = machine.use_matvec(group.count) ? ordered : gated_.get();
       multiply_rows(machine, own, w, group.expert, first, kTileRows,
                     x + int64_t{group.first} * config.intermediate, group.count, result);
       const float* bias = w.bias + int64_t{group.expert} * w.rows + first;

@@ -15,7 +15,7 @@ class Experts {
   void add(const Machine& machine, ScratchSet& scratch, const Config& config,
            const LayerWeights& layer, const float* router, const float* x, int tokens, float* y);
 
-  uint64_t bytes() const { return input_.bytes() + gated_.bytes() + split_.bytes(); }
+  uint64_t bytes() const { return input_.bytes() + gated_.bytes() + ordered_.bytes(); }
 
  private:
   // The tokens of one expert, as a range of assignments.
@@ -40,7 +40,7 @@ class Experts {
   std::vector<Assignment> assignments_;  // [tokens * top_k], sorted by expert, then by token
   Buffer<float> input_;                  // x of each assignment [tokens * top_k, hidden]
   Buffer<float> gated_;                  // SwiGLU outputs [tokens * top_k, intermediate]
-  Buffer<float> split_;                  // gated_ in the order that matvec_mxfp4 reads
+  Buffer<float> ordered_;                // gated_ in the order that matvec_mxfp4 reads
 };
 
 }  // namespace gptoss::cpu

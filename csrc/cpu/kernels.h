@@ -26,11 +26,11 @@ struct Kernels {
   void (*matvec_q8)(const int8_t* q8, const uint16_t* scale, const float* x, float* y, int rows,
                     int cols);
   void (*matvec_bf16)(const uint16_t* w, const float* x, float* y, int rows, int cols);
-  // blocks [rows, cols / 32, 16], scales [rows, cols / 32]; x in the order of split_even_odd.
+  // blocks [rows, cols / 32, 16], scales [rows, cols / 32]; x in the order of to_decode_order.
   void (*matvec_mxfp4)(const uint8_t* blocks, const uint8_t* scales, const float* x, float* y,
                        int rows, int cols);
-  // Within each group of 32: the 16 even-numbered values, then the 16 odd-numbered ones.
-  void (*split_even_odd)(const float* x, float* y, int n);
+  // Within each group of 32: the order in which this set takes a block's values apart.
+  void (*to_decode_order)(const float* x, float* y, int n);
 
   // Exact float32 values of `n` stored weights (n a multiple of 32), in their natural order.
   void (*unpack_q8)(const int8_t* q8, const uint16_t* scale, float* out, int64_t n);

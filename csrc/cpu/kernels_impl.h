@@ -86,7 +86,7 @@ struct Body {
     for (int64_t g = 0; g < groups; ++g) {
       for (int r = 0; r < R; ++r) {
         Vec w[kVecs];
-        V::block_split(blocks + (r * groups + g) * 16, w);
+        V::block_decode(blocks + (r * groups + g) * 16, w);
         Vec part = V::mul(w[0], V::load(x + g * kGroupSize));
         for (int v = 1; v < kVecs; ++v) {
           part = V::fma(w[v], V::load(x + g * kGroupSize + v * W), part);
@@ -127,12 +127,9 @@ struct Body {
     }
   }
 
-  static void split_even_odd(const float* x, float* y, int n) {
+  static void to_decode_order(const float* x, float* y, int n) {
     for (int g = 0; g < n; g += kGroupSize) {
-      for (int i = 0; i < kGroupSize / 2; ++i) {
-        y[g + i] = x[g + 2 * i];
-        y[g + kGroupSize / 2 + i] = x[g + 2 * i + 1];
-      }
+      for (int i = 0; i < kGroupSize; ++i) y[g + i] = x[g + V::decode_order[i]];
     }
   }
 
@@ -309,7 +306,7 @@ struct Body {
   }
 
   static constexpr gptoss::cpu::Kernels kernels = {
-      V::name,   matvec_q8,   matvec_bf16,  matvec_mxfp4, split_even_odd,
+      V::name,   matvec_q8,   matvec_bf16,  matvec_mxfp4, to_decode_order,
       unpack_q8, unpack_bf16, unpack_mxfp4, matmul,       rms_norm,
       swiglu,    add_scaled,  store_f16,    attend,       unpack_f16};
 };

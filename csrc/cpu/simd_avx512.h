@@ -9,6 +9,8 @@
 
 namespace {
 
+using gptoss::cpu::kEvenThenOdd;
+
 struct Avx512 {
   using Vec = __m512;
   static constexpr int width = 16;
@@ -53,9 +55,10 @@ struct Avx512 {
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
   }
 
-  // One MXFP4 block as two vectors of 2 * value: even-numbered values, then odd-numbered ones.
+  // One MXFP4 block as two vectors of 2 * value, in decode_order.
+  static constexpr const int (&decode_order)[32] = kEvenThenOdd;
   // One register permute looks up 16 codes.
-  static void block_split(const uint8_t* p, Vec out[2]) {
+  static void block_decode(const uint8_t* p, Vec out[2]) {
     const __m512i codes =
         _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
     out[0] = _mm512_permutexvar_ps(codes, table());

@@ -10,6 +10,7 @@
 
 namespace {
 
+using gptoss::cpu::kEvenThenOdd;
 using gptoss::cpu::kTwiceE2M1;
 
 struct Neon {
@@ -54,8 +55,9 @@ struct Neon {
     return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(bytes))));
   }
 
-  // One MXFP4 block as eight vectors of 2 * value: even-numbered values, then odd-numbered ones.
-  static void block_split(const uint8_t* p, Vec out[8]) {
+  // One MXFP4 block as eight vectors of 2 * value, in decode_order.
+  static constexpr const int (&decode_order)[32] = kEvenThenOdd;
+  static void block_decode(const uint8_t* p, Vec out[8]) {
     int8x16_t even, odd;
     nibbles(p, &even, &odd);
     widen(even, out);

@@ -9,6 +9,7 @@
 
 namespace {
 
+using gptoss::cpu::kEvenThenOdd;
 using gptoss::cpu::kTwiceE2M1;
 
 struct Portable {
@@ -84,8 +85,9 @@ struct Portable {
     return each([p](int i) { return static_cast<float>(p[i]); });
   }
 
-  // One MXFP4 block as four vectors of 2 * value: even-numbered values, then odd-numbered ones.
-  static void block_split(const uint8_t* p, Vec out[4]) {
+  // One MXFP4 block as four vectors of 2 * value, in decode_order.
+  static constexpr const int (&decode_order)[32] = kEvenThenOdd;
+  static void block_decode(const uint8_t* p, Vec out[4]) {
     for (int i = 0; i < 16; ++i) {
       out[i / width].lane[i % width] = kTwiceE2M1[p[i] & 15];
       out[2 + i / width].lane[i % width] = kTwiceE2M1[p[i] >> 4];
