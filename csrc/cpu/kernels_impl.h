@@ -97,34 +97,31 @@ struct Body {
     for (int r = 0; r < R; ++r) y[r] = V::sum(total[r]);
   }
 
+  // Calls tile<R>(first row) over all rows: kTileRows at a time, the rest one by one.
+  template <class F>
+  static void for_row_tiles(int rows, F tile) {
+    int64_t r = 0;
+    for (; r + kTileRows <= rows; r += kTileRows) tile.template operator()<kTileRows>(r);
+    for (; r < rows; ++r) tile.template operator()<1>(r);
+  }
+
   static void matvec_q8(const int8_t* q8, const uint16_t* scale, const float* x, float* y, int rows,
                         int cols) {
-    const int64_t groups = cols / kGroupSize;
-    int64_t r = 0;
-    for (; r + kTileRows <= rows; r += kTileRows) {
-      q8_rows<kTileRows>(q8 + r * cols, scale + r * groups, x, y + r, cols);
-    }
-    for (; r < rows; ++r) q8_rows<1>(q8 + r * cols, scale + r * groups, x, y + r, cols);
+    for_row_tiles(rows, [=]<int R>(int64_t r) {
+      q8_rows<R>(q8 + r * cols, scale + r * (cols / kGroupSize), x, y + r, cols);
+    });
   }
 
   static void matvec_bf16(const uint16_t* w, const float* x, float* y, int rows, int cols) {
-    int64_t r = 0;
-    for (; r + kTileRows <= rows; r += kTileRows) {
-      bf16_rows<kTileRows>(w + r * cols, x, y + r, cols);
-    }
-    for (; r < rows; ++r) bf16_rows<1>(w + r * cols, x, y + r, cols);
+    for_row_tiles(rows, [=]<int R>(int64_t r) { bf16_rows<R>(w + r * cols, x, y + r, cols); });
   }
 
   static void matvec_mxfp4(const uint8_t* blocks, const uint8_t* scales, const float* x, float* y,
                            int rows, int cols) {
-    const int64_t groups = cols / kGroupSize;
-    int64_t r = 0;
-    for (; r + kTileRows <= rows; r += kTileRows) {
-      mxfp4_rows<kTileRows>(blocks + r * groups * 16, scales + r * groups, x, y + r, cols);
-    }
-    for (; r < rows; ++r) {
-      mxfp4_rows<1>(blocks + r * groups * 16, scales + r * groups, x, y + r, cols);
-    }
+    for_row_tiles(rows, [=]<int R>(int64_t r) {
+      const int64_t group = r * (cols / kGroupSize);
+      mxfp4_rows<R>(blocks + group * 16, scales + group, x, y + r, cols);
+    });
   }
 
   static void to_decode_order(const float* x, float* y, int n) {
@@ -181,11 +178,7 @@ struct Body {
   template <int T>
   static void tile_rows(const float* w, int rows, const float* x, int64_t cols, float* y,
                         int64_t ldy) {
-    int r = 0;
-    for (; r + kTileRows <= rows; r += kTileRows) {
-      tile<kTileRows, T>(w + r * cols, x, cols, y + r, ldy);
-    }
-    for (; r < rows; ++r) tile<1, T>(w + r * cols, x, cols, y + r, ldy);
+    for_row_tiles(rows, [=]<int R>(int64_t r) { tile<R, T>(w + r * cols, x, cols, y + r, ldy); });
   }
 
   static void matmul(const float* w, int rows, const float* x, int tokens, int cols, float* y,
