@@ -52,7 +52,7 @@ bench: build $(VENV)/.group-demo
 	$(BIN)/gptoss-metal bench demo
 
 train: build $(VENV)/.group-test
-	$(BIN)/python tools/demo/train.py
+	. $(BIN)/activate && sh tools/demo/train.sh
 
 clean:
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -42,18 +42,25 @@ void ThreadPool::run(int64_t items, const std::function<void(int64_t, int)>& bod
   body_ = &body;
   items_ = items;
   next_.store(0, std::memory_order_relaxed);
-  busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-  job_.fetch_add(1, std::memory_order_release);
+  open_.store(true);
+  job_.fetch_add(1);
   job_.notify_all();
   take_items(0);
-  for (int spins = 0; int busy = busy_.load(std::memory_order_acquire); ++spins) {
+  open_.store(false);
+  wait_until_left();
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+// Sequentially consistent on both sides: a worker enters and then looks whether the job is open,
+// this closes the job and then looks who is inside, so one of them sees the other.
+void ThreadPool::wait_until_left() {
+  for (int spins = 0; int inside = inside_.load(); ++spins) {
     if (spins < kSpins) {
       pause_briefly();
     } else {
-      busy_.wait(busy, std::memory_order_acquire);
+      inside_.wait(inside);
     }
   }
-  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
 void ThreadPool::take_items(int thread) {
@@ -76,10 +83,11 @@ void ThreadPool::work(int thread) {
         job_.wait(seen, std::memory_order_acquire);
       }
     }
-    ++seen;
+    seen = job_.load();
     if (stop_.load()) return;
-    take_items(thread);
-    if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_one();
+    inside_.fetch_add(1);
+    if (open_.load()) take_items(thread);
+    if (inside_.fetch_sub(1) == 1) inside_.notify_one();
   }
 }
 

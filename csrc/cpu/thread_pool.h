@@ -31,6 +31,7 @@ class ThreadPool {
  private:
   void work(int thread);
   void take_items(int thread);
+  void wait_until_left();
 
   std::vector<std::thread> workers_;
   std::mutex turn_;
@@ -38,7 +39,10 @@ class ThreadPool {
   int64_t items_ = 0;
   std::atomic<int64_t> next_{0};
   std::atomic<uint32_t> job_{0};  // counts jobs; workers wait for it to change
-  std::atomic<int> busy_{0};      // workers that have not finished the job
+  // A job waits for the workers inside it, not for all: one that the system has not scheduled yet
+  // finds the job closed and costs nothing.
+  std::atomic<bool> open_{false};
+  std::atomic<int> inside_{0};
   std::atomic<bool> stop_{false};
   std::mutex failure_lock_;
   std::exception_ptr failure_;

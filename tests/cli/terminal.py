@@ -60,6 +60,21 @@ class Terminal:
         """Types a line."""
         self.type(text + "\n")
 
+    def interrupt(self, pattern: str) -> None:
+        """Presses Ctrl-C at a prompt until it is answered.
+
+        Python's readline overlooks one that comes between its prompt and its wait for keys.
+        """
+        for _ in range(10):
+            self.type(CTRL_C)
+            until = time.monotonic() + 6
+            while time.monotonic() < until:
+                self._read(until - time.monotonic())
+                if re.compile(pattern).search(self.shown, self._seen):
+                    self.expect(pattern)
+                    return
+        self.expect(pattern, timeout=0)
+
     def end(self, timeout: float = 60) -> int:
         """Waits for the program's end and returns its exit code."""
         while self._read(timeout):

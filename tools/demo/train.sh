@@ -1,5 +1,5 @@
 #!/bin/sh
-# Train the demo model from nothing and store it: about 50 minutes on one free core.
+# Train the demo model from nothing and store it: about an hour on one core.
 # Run it from the repository's root; docs/DEMO_MODEL.md says what comes out.
 set -eu
 python="${PYTHON:-python}"
