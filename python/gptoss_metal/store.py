@@ -48,20 +48,21 @@ def find(path_or_name: str | os.PathLike[str]) -> Path:
     path = Path(given).expanduser()
     if path.is_file():
         return path
+    named = _is_name(given)
+    if named and model_file(given).is_file():
+        return model_file(given)  # also where a folder happens to have the name
     if path.is_dir():
         raise Error(
             f"[load] {given} is a directory, not a model file. Try: gptoss-metal convert {given}"
         )
-    if not _is_name(given):
+    if not named:
         raise Error(
             f"[load] no such file: {given}. "
             "Try: check the path, or make the file with gptoss-metal convert."
         )
-    stored = model_file(given)
-    if stored.is_file():
-        return stored
-    remedy = "make demo" if stored.stem == "demo" else f"gptoss-metal convert {_source(given)}"
-    raise Error(f"[load] no model named {stored.stem} in {stored.parent}. Try: {remedy}")
+    missing = model_file(given)
+    remedy = "make demo" if missing.stem == "demo" else f"gptoss-metal convert {_source(given)}"
+    raise Error(f"[load] no model named {missing.stem} in {missing.parent}. Try: {remedy}")
 
 
 def _is_name(given: str) -> bool:

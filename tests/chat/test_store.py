@@ -31,6 +31,19 @@ def test_names_and_paths(fresh: Path) -> None:
     assert store.find(file) == store.find(str(file)) == file
 
 
+def test_a_folder_of_that_name_is_not_in_the_way(
+    fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (fresh / "demo").mkdir()
+    monkeypatch.chdir(fresh)
+    with pytest.raises(Error, match="is a directory"):
+        store.find("demo")
+    file = fresh / "home" / "models" / "demo.safetensors"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert store.find("demo") == file
+
+
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [

@@ -1,8 +1,7 @@
 """One layer at the real width of gpt-oss-20b, where only the vocabulary is small.
 
 With a quarter of the experts always; with all 32 (half a gigabyte, which transformers takes long
-to dequantize) as a long test. The oracle here is the float64 reference, which test_oracles.py holds
-to transformers and mlx-lm: transformers in float64 would need 7 GB. `pytest -s` shows the numbers.
+to dequantize, and 7 GB in float64) as a long test. `pytest -s` shows the numbers.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import pytest
 from .cases import DENSE_TYPES, Case, Shape
 from .measures import difference
 from .test_default import assert_as_close_as_bfloat16
-from .test_exact import KEPT
+from .test_exact import KEPT, TOLERANCE
 
 REAL_WIDTH: dict[str, Any] = {
     "top_k": 4,
@@ -56,6 +55,14 @@ def test_exact_logits(wide: Case, dense: str) -> None:
     found = difference(wide.ours(dense, "exact"), truth.logits)
     print(f"\n{wide.shape.name:12} real width, exact {dense:4} - reference: {found}")
     assert found.largest <= KEPT
+    assert found.same_argmax
+
+
+def test_exact_logits_are_those_of_transformers(wide: Case) -> None:
+    """Of transformers alone: mlx-lm takes no model without a full-attention layer."""
+    found = difference(wide.ours("bf16", "exact"), wide.transformers)
+    print(f"\n{wide.shape.name:12} real width, exact bf16 - transformers: {found}")
+    assert found.largest <= TOLERANCE
     assert found.same_argmax
 
 
