@@ -14,9 +14,11 @@ from pathlib import Path
 
 CTRL_C = "\x03"
 CTRL_D = "\x04"
-# The program must own its terminal for Ctrl-C to become a signal.
+# The program must own its terminal for Ctrl-C to become a signal, and must not inherit that the
+# signal is ignored, as jobs in the background of a script do.
 OWN_TERMINAL = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "import fcntl, os, signal, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "signal.signal(signal.SIGINT, signal.SIG_DFL); "
     "os.execv(sys.executable, [sys.executable, '-m', 'gptoss_metal', *sys.argv[1:]])"
 )
 
@@ -68,8 +70,8 @@ class Terminal:
         for _ in range(10):
             self.type(CTRL_C)
             until = time.monotonic() + 6
-            while time.monotonic() < until:
-                self._read(until - time.monotonic())
+            while (left := until - time.monotonic()) > 0:
+                assert self._read(left), f"ended without {pattern!r}: {self.shown!r}"
                 if re.compile(pattern).search(self.shown, self._seen):
                     self.expect(pattern)
                     return
@@ -77,8 +79,9 @@ class Terminal:
 
     def end(self, timeout: float = 60) -> int:
         """Waits for the program's end and returns its exit code."""
-        while self._read(timeout):
-            pass
+        until = time.monotonic() + timeout
+        while self._read(max(0.0, until - time.monotonic())):
+            assert time.monotonic() < until, f"still running: {self.shown!r}"
         return self._process.wait(timeout)
 
     def close(self) -> None:

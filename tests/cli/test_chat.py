@@ -63,6 +63,7 @@ def test_ctrl_c_stops_the_turn_and_not_the_program(terminal: Terminal) -> None:
     terminal.expect(r"answer \d+")
     terminal.expect(PROMPT)
     terminal.type("half a line")
+    terminal.expect("half a line")  # a Ctrl-C flushes keys that nobody has read
     terminal.interrupt("/exit to leave")
     terminal.expect(PROMPT)
     terminal.type(CTRL_D)
