@@ -161,6 +161,11 @@ def test_bench(small: Path) -> None:
     assert "decode_tps" in answer("bench", small, *options)
 
 
+def test_bench_of_the_demo_model_when_none_is_named(demo_path: Path) -> None:
+    found = answer_json("bench", "--prompt-tokens", "32", "--gen-tokens", "4", "--json")
+    assert found["model"] == str(demo_path)
+
+
 def test_text_that_has_no_place(demo_path: Path, tmp_path: Path) -> None:
     """Bytes that are no UTF-8 go in, characters the terminal lacks come out: no crash."""
     program = [sys.executable, "-m", "gptoss_metal"]

@@ -33,16 +33,16 @@ def bench(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Measure prefill and decode of a MODEL, or of random weights of a --shape.
+    """Measure prefill and decode of a MODEL (demo, if none is named), or of a --shape.
 
     Random weights are written to the store's cache once and deleted after, unless --keep.
     """
-    if (model is None) == (shape is None):
+    if model is not None and shape is not None:
         what = "give either a MODEL or a --shape"
         raise click.UsageError(what, click.get_current_context())
     from gptoss_metal.benchmark import Plan, measure
 
-    path, made = (Path(model), False) if model else random_model(str(shape), dense)
+    path, made = random_model(shape, dense) if shape else (Path(model or "demo"), False)
     try:
         plan = Plan(prompt_tokens, gen_tokens, chunk, options["context"])
         found = measure(str(path), plan, lambda name: shared.load(name, options))
