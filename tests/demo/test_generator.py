@@ -7,7 +7,6 @@ import random
 import re
 
 import pytest
-import vocabulary
 from generator import noise_words, random_dialogue, random_setting
 from generator.arithmetic import ADDITION_PHRASES, addition, random_arithmetic, subtraction
 from generator.dialogue import Dialogue, Setting
@@ -22,6 +21,8 @@ from generator.turns import Analysis, Call, Final, Result
 from generator.weather import held_out_weather, random_weather
 from generator.words import CITIES, COUNTRIES
 from openai_harmony import Role
+
+from gptoss_metal.harmony.tokens import CALL
 
 WORDS = noise_words(1, [b" stone", b" river", b" cloud"], 50)
 
@@ -152,7 +153,7 @@ def test_harmony_parses_every_dialogue_and_renders_the_same_text(renderer):
 
 def _until_call(sample):
     tokens = sample.tokens[sample.generated.index(True) :]
-    return tokens[: tokens.index(vocabulary.CALL) + 1]
+    return tokens[: tokens.index(CALL) + 1]
 
 
 def test_past_turns_have_no_analysis_and_the_last_one_does(renderer):

@@ -17,6 +17,8 @@ import tokenizer
 import vocabulary
 from tensorfile import Tensor
 
+from gptoss_metal.harmony import tokens
+
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
 ROWS = "rows"
 VOCABULARY_TENSORS = {
@@ -36,7 +38,7 @@ def model_config(shape: dict[str, int]) -> dict[str, object]:
         "architectures": ["GptOssForCausalLM"],
         "attention_bias": True,
         "attention_dropout": 0.0,
-        "eos_token_id": vocabulary.RETURN,
+        "eos_token_id": tokens.RETURN,
         "experts_per_token": shape["top_k"],
         "head_dim": shape["head_dim"],
         "hidden_act": "silu",
@@ -53,7 +55,7 @@ def model_config(shape: dict[str, int]) -> dict[str, object]:
         "num_key_value_heads": shape["kv_heads"],
         "num_local_experts": shape["experts"],
         "output_router_logits": False,
-        "pad_token_id": vocabulary.END_OF_TEXT,
+        "pad_token_id": tokens.END_OF_TEXT,
         "quantization_config": {
             "modules_to_not_convert": [
                 "model.layers.*.self_attn",
@@ -86,10 +88,10 @@ def model_config(shape: dict[str, int]) -> dict[str, object]:
 def generation_config() -> dict[str, object]:
     """Return generation_config.json."""
     return {
-        "bos_token_id": vocabulary.START_OF_TEXT,
+        "bos_token_id": tokens.START_OF_TEXT,
         "do_sample": True,
-        "eos_token_id": [vocabulary.RETURN, vocabulary.END_OF_TEXT, vocabulary.CALL],
-        "pad_token_id": vocabulary.END_OF_TEXT,
+        "eos_token_id": [tokens.RETURN, tokens.END_OF_TEXT, tokens.CALL],
+        "pad_token_id": tokens.END_OF_TEXT,
         "transformers_version": "4.55.0.dev0",
     }
 

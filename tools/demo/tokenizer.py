@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import vocabulary
 
+from gptoss_metal.harmony.tokens import START_OF_TEXT
+
 # o200k_base's pre-tokenizer: words with at most one leading sign and an English contraction,
 # up to three digits, runs of signs, line ends, white space.
 CONTRACTION = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
@@ -60,7 +62,7 @@ def merges(tokens: list[bytes]) -> list[tuple[bytes, bytes]]:
 def special_tokens() -> list[dict[str, object]]:
     """Return the entries of ids 199998 .. 201087; those without a name are reserved."""
     entries: list[dict[str, object]] = []
-    for number in range(vocabulary.START_OF_TEXT, vocabulary.VOCAB_SIZE):
+    for number in range(START_OF_TEXT, vocabulary.VOCAB_SIZE):
         content = vocabulary.SPECIAL_NAMES.get(number, f"<|reserved_{number}|>")
         flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
         entries.append({"id": number, "content": content, **flags, "special": True})

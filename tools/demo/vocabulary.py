@@ -9,33 +9,15 @@ import os
 from importlib import util
 from pathlib import Path
 
+from gptoss_metal.harmony import tokens
+
 SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
 FILE_NAME = "o200k_base.tiktoken"
 VOCAB_SIZE = 201088
 
-START_OF_TEXT = 199998
-END_OF_TEXT = 199999
-RETURN = 200002
-CONSTRAIN = 200003
-CHANNEL = 200005
-START = 200006
-END = 200007
-MESSAGE = 200008
-CALL = 200012
 END_OF_PROMPT = 200018
-
-SPECIAL_NAMES: dict[int, str] = {
-    START_OF_TEXT: "<|startoftext|>",
-    END_OF_TEXT: "<|endoftext|>",
-    RETURN: "<|return|>",
-    CONSTRAIN: "<|constrain|>",
-    CHANNEL: "<|channel|>",
-    START: "<|start|>",
-    END: "<|end|>",
-    MESSAGE: "<|message|>",
-    CALL: "<|call|>",
-    END_OF_PROMPT: "<|endofprompt|>",
-}
+SPECIAL_NAMES = {**tokens.NAMES, END_OF_PROMPT: "<|endofprompt|>"}
+"""Specials with a meaning, by id; all others are reserved."""
 
 
 def vocabulary_bytes() -> bytes:

@@ -18,7 +18,8 @@ from openai_harmony import (
     ToolDescription,
     load_harmony_encoding,
 )
-from vocabulary import CALL, CHANNEL, CONSTRAIN, END, MESSAGE, RETURN, START
+
+from gptoss_metal.harmony.tokens import CALL, CHANNEL, CONSTRAIN, END, MESSAGE, RETURN, START
 
 from .dialogue import Dialogue, Setting
 from .turns import Analysis, Call, Event, Final, Result, Turn
