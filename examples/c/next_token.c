@@ -1,7 +1,9 @@
 /* The C interface in one page: read token ids, print the most likely next token and its logit.
  *
- *     cc -Icsrc/include examples/c/next_token.c -Lbuild/c -lgptoss_core -lstdc++ -lpthread -lm
- *     ./a.out MODEL.safetensors 200006 1428 200008
+ *     cmake -S . -B build/c -DGPTOSS_PYTHON=OFF && cmake --build build/c
+ *     cc -Icsrc/include examples/c/next_token.c -Lbuild/c -lgptoss_core -lstdc++ -lpthread -lm \
+ *         -o next_token
+ *     ./next_token MODEL.safetensors 200006 1428 200008
  *
  * With --all it prints every logit of the last position instead, one per line. */
 #include <stdio.h>
