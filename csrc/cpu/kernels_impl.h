@@ -17,6 +17,7 @@ using gptoss::cpu::kHeadDimension;
 
 constexpr int kGroupSize = 32;  // values per scale
 constexpr int kTileRows = 4;
+constexpr float kSwigluAlpha = 1.702f;
 
 template <class V>
 struct Body {
@@ -215,7 +216,7 @@ struct Body {
       }
       const Vec gate = V::min(V::load(gates), high);
       const Vec up = V::max(V::min(V::load(ups), high), low);
-      const Vec decay = exp(V::mul(gate, V::set(-1.702f)));
+      const Vec decay = exp(V::mul(gate, V::set(-kSwigluAlpha)));
       const Vec gated = V::div(gate, V::add(one, decay));
       V::store(y + i, V::mul(gated, V::add(up, one)));
     }

@@ -4,6 +4,8 @@
 
 namespace gptoss::cpu {
 
+static_assert(kHeadDimension == kHeadDim);  // kernels.h stands apart from the model's headers
+
 KvCache::KvCache(const Config& config, bool exact, int context, int chunk)
     : item_(exact ? 4 : 2),
       kv_heads_(config.kv_heads),

@@ -13,7 +13,6 @@ constexpr int kHeadDim = 64;
 constexpr int kGroup = 32;  // values per MXFP4 block and per q8 scale
 constexpr int kMaxExperts = 128;
 constexpr int kMaxTopK = 8;
-constexpr float kSwigluAlpha = 1.702f;
 constexpr float kAttentionScale = 0.125f;  // 1 / sqrt(kHeadDim)
 
 enum class DenseType { q8, bf16 };
