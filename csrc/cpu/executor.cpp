@@ -38,14 +38,14 @@ void CpuExecutor::forward(const int32_t* tokens, int count, int start, int logit
   for (int i = 0; i < config_.layers; ++i) {
     if (cancelled.load(std::memory_order_relaxed)) throw Cancelled();
     const LayerWeights& layer = weights_.layer(i);
-    norm(layer.attn_norm, count);
+    norm(layer.attn_norm, 0, count);
     float* qkv =
         qkv_.reserve(static_cast<size_t>(count) * static_cast<size_t>(config_.qkv_width()));
     linear(machine_, scratch_, layer.qkv, layer.qkv_bias, normed_.get(), count, false, qkv);
     rotate_and_store(i, count, start);
     attend(i, layer, count, start);
     linear(machine_, scratch_, layer.out, layer.out_bias, attended_.get(), count, true, residual);
-    norm(layer.mlp_norm, count);
+    norm(layer.mlp_norm, 0, count);
     float* router =
         router_.reserve(static_cast<size_t>(count) * static_cast<size_t>(config_.experts));
     linear(machine_, scratch_, layer.router, layer.router_bias, normed_.get(), count, false,
@@ -64,11 +64,11 @@ void CpuExecutor::embed(const int32_t* tokens, int count) {
   }
 }
 
-void CpuExecutor::norm(const float* weight, int count) {
+void CpuExecutor::norm(const float* weight, int first, int count) {
   float* normed = normed_.reserve(static_cast<size_t>(count) * static_cast<size_t>(config_.hidden));
-  machine_.pool.run(tiles(count, kTokenTile), [&](int64_t tile, int) {
-    const int first = static_cast<int>(tile) * kTokenTile;
-    for (int t = first; t < std::min(first + kTokenTile, count); ++t) {
+  machine_.pool.run(tiles(count - first, kTokenTile), [&](int64_t tile, int) {
+    const int begin = first + static_cast<int>(tile) * kTokenTile;
+    for (int t = begin; t < std::min(begin + kTokenTile, count); ++t) {
       const int64_t row = int64_t{t} * config_.hidden;
       machine_.kernels.rms_norm(residual_.get() + row, weight, normed + row, config_.hidden,
                                 config_.norm_eps);
@@ -143,7 +143,7 @@ void CpuExecutor::attend_tile(int layer, const float* sinks, int kv_head, int fi
 }
 
 void CpuExecutor::unembed(int count, int logit_rows, float* logits) {
-  norm(weights_.final_norm(), count);
+  norm(weights_.final_norm(), count - logit_rows, count);
   const float* last = normed_.get() + int64_t{count - logit_rows} * config_.hidden;
   linear(machine_, scratch_, weights_.unembedding(), nullptr, last, logit_rows, false, logits);
 }

@@ -29,7 +29,8 @@ class CpuExecutor final : public Executor {
   };
 
   void embed(const int32_t* tokens, int count);
-  void norm(const float* weight, int count);
+  // Rows first .. count - 1 of the residual stream into the same rows of normed_.
+  void norm(const float* weight, int first, int count);
   void rotate_and_store(int layer, int count, int start);
   void attend(int layer, const LayerWeights& weights, int count, int start);
   void attend_tile(int layer, const float* sinks, int kv_head, int first, int last, int start,

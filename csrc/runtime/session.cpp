@@ -82,7 +82,7 @@ int Session::sync(std::span<const int32_t> tokens) {
   keep = std::min(keep, wanted - 1);  // the last token is computed for its logits
   if (!executor_->can_resume(keep)) keep = 0;
   cut(keep);
-  extend(tokens, nullptr);
+  extend(tokens.subspan(static_cast<size_t>(keep)), nullptr);
   return wanted - keep;
 }
 
@@ -90,10 +90,14 @@ void Session::step(int32_t token) {
   const auto lock = begin();
   check_fits(tokens_.size() + 1);
   check_token(token, tokens_.size());
+  if (executor_->can_resume(length())) {
+    extend(std::span(&token, 1), nullptr);
+    return;
+  }
+  // After rewind() the window before this token may be gone: all is computed anew.
   std::vector<int32_t> tokens(tokens_);
   tokens.push_back(token);
-  // After rewind() the window before this token may be gone.
-  if (!executor_->can_resume(length())) cut(0);
+  cut(0);
   extend(tokens, nullptr);
 }
 
@@ -132,19 +136,19 @@ void Session::cut(int length) {
   has_logits_ = false;
 }
 
-void Session::extend(std::span<const int32_t> tokens, float* all) {
+void Session::extend(std::span<const int32_t> added, float* all) {
   const size_t vocab = static_cast<size_t>(model_->config().vocab);
   logits_.resize(vocab);
   has_logits_ = false;
-  const int total = static_cast<int>(tokens.size());
-  while (length() < total) {
-    const int start = length();
-    const int count = std::min(chunk_, total - start);
-    const bool last = start + count == total;
-    float* out = all != nullptr ? all + static_cast<size_t>(start) * vocab : logits_.data();
+  const int total = static_cast<int>(added.size());
+  for (int done = 0; done < total;) {
+    const int count = std::min(chunk_, total - done);
+    const bool last = done + count == total;
+    float* out = all != nullptr ? all + static_cast<size_t>(done) * vocab : logits_.data();
     const int rows = all != nullptr ? count : (last ? 1 : 0);
-    executor_->forward(tokens.data() + start, count, start, rows, out, cancelled_);
-    tokens_.insert(tokens_.end(), tokens.begin() + start, tokens.begin() + start + count);
+    executor_->forward(added.data() + done, count, length(), rows, out, cancelled_);
+    tokens_.insert(tokens_.end(), added.begin() + done, added.begin() + done + count);
+    done += count;
   }
   if (all != nullptr) {
     std::copy_n(all + (static_cast<size_t>(total) - 1) * vocab, vocab, logits_.begin());

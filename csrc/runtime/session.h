@@ -51,8 +51,8 @@ class Session {
   void check_token(int32_t token, size_t position) const;
   void check(std::span<const int32_t> tokens) const;
   void cut(int length);
-  // Computes tokens[length() ..]; logits of the last one, or of all when `all` is given.
-  void extend(std::span<const int32_t> tokens, float* all);
+  // Appends and computes `added`; logits of the last one, or of each when `all` is given.
+  void extend(std::span<const int32_t> added, float* all);
 
   std::shared_ptr<const Model> model_;
   int context_;
