@@ -2,7 +2,9 @@
 #
 #   make demo       build, prepare the demo model, convert it and ask it a question
 #   make test       everything that can be tested without a Mac (under 20 minutes on 2 cores)
-#   make test-long  the same and the tests marked `long`
+#   make test-metal the part of it that runs the Metal backend on software Metal
+#   make test-long  everything, with the tests marked `long`
+#   make wheel-macos  build the macOS wheel here, and check it
 #   make lint       formatting, linters and type checks
 #   make bench      speed on this machine, demo model (see docs/SPEED.md for the 20b shape)
 #   make train      train the demo model anew (see docs/DEMO_MODEL.md)
@@ -11,8 +13,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml CMakeLists.txt $(shell find csrc python tools/convert -name '*.cpp' -o -name '*.h' -o -name '*.py')
+METAL_SOURCES := $(wildcard cmake/* metal/* packaging/*.py)
+# The same package, compiled by the clang of the ziglang wheel, with the Metal backend over software
+# Metal: first in the module path, it takes the place of the installed one.
+SOFTMETAL := $(CURDIR)/build/softmetal/site
+COVERAGE := $(CURDIR)/build/coverage
+WITH_METAL := PYTHONPATH=$(SOFTMETAL) SOFTMETAL_COVERAGE=1 GPTOSS_METAL_COVERAGE=$(COVERAGE)
+METAL_TESTS := tests/softmetal tests/metal
+ORDERS := forward reverse seeded:1 seeded:2 seeded:3
 
-.PHONY: build demo test test-long lint bench train clean
+.PHONY: build build-metal demo test test-metal test-long wheel-macos lint bench train clean
 
 build: $(VENV)/.built
 
@@ -34,18 +44,43 @@ demo: build $(VENV)/.group-demo
 	$(BIN)/python tools/demo/prepare.py
 	echo 'What is 27 + 15?' | $(BIN)/gptoss-metal chat demo --temperature 0 --show-reasoning
 
-test: build $(VENV)/.group-test
-	$(BIN)/python -m pytest -m 'not long'
+build-metal: $(SOFTMETAL)/.built
 
-test-long: build $(VENV)/.group-test
-	$(BIN)/python -m pytest
+$(SOFTMETAL)/.built: $(VENV)/.created $(VENV)/.group-test $(SOURCES) $(METAL_SOURCES)
+	rm -rf $(SOFTMETAL)
+	ZIG=$$($(BIN)/python -c 'import os, ziglang; print(os.path.join(os.path.dirname(ziglang.__file__), "zig"))') && \
+	$(BIN)/python -m pip install --quiet --no-deps --target $(SOFTMETAL) . \
+	  -C build-dir=build/softmetal/cmake -C install.strip=false \
+	  -C cmake.define.CMAKE_TOOLCHAIN_FILE=$(CURDIR)/cmake/zig.cmake \
+	  -C cmake.define.ZIG=$$ZIG -C cmake.define.GPTOSS_SOFTMETAL=ON
+	touch $@
+
+test: build $(VENV)/.group-test
+	$(BIN)/python -m pytest -m 'not long' $(addprefix --ignore=,$(METAL_TESTS))
+	$(MAKE) test-metal
+
+test-metal: build build-metal
+	rm -rf $(COVERAGE)
+	$(WITH_METAL) $(BIN)/python -m pytest -m 'not long' $(METAL_TESTS)
+	$(WITH_METAL) $(BIN)/python -m tests.metal.coverage $(COVERAGE)
+
+test-long: test build-metal
+	$(BIN)/python -m pytest -m long $(addprefix --ignore=,$(METAL_TESTS))
+	$(WITH_METAL) $(BIN)/python -m pytest -m long $(METAL_TESTS)
+	for order in $(ORDERS); do \
+	  PYTHONPATH=$(SOFTMETAL) SOFTMETAL_MODE=checked SOFTMETAL_ORDER=$$order \
+	  $(BIN)/python -m pytest tests/metal/kernels tests/metal/test_logits.py || exit 1; \
+	done
+
+wheel-macos: $(VENV)/.created $(VENV)/.group-test
+	$(BIN)/python packaging/macos/wheel.py dist
 
 lint: build $(VENV)/.group-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p gptoss_metal
 	$(BIN)/mypy benchmarks examples
-	git ls-files 'csrc/*.h' 'csrc/*.cpp' | xargs $(BIN)/clang-format --dry-run --Werror
+	git ls-files 'csrc/*.h' 'csrc/*.cpp' 'metal/*.h' | xargs $(BIN)/clang-format --dry-run --Werror
 
 bench: build $(VENV)/.group-demo
 	$(BIN)/python tools/demo/prepare.py

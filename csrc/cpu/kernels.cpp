@@ -5,6 +5,9 @@
 
 #include "cpu/kernel_sets.h"
 #include "model/error.h"
+#if defined(GPTOSS_X86)
+#include "cpu/x86_features.h"
+#endif
 
 namespace gptoss::cpu {
 
@@ -17,13 +20,10 @@ struct Candidate {
 
 #if defined(GPTOSS_X86)
 const Candidate* candidates(int* count) {
-  __builtin_cpu_init();
-  static const Candidate list[] = {
-      {__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"),
-       avx512_kernels},
-      {__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"), avx2_kernels},
-      {true, portable_kernels}};
+  static const X86Features features = X86Features::detect();
+  static const Candidate list[] = {{features.avx512, avx512_kernels},
+                                   {features.avx2_fma_f16c, avx2_kernels},
+                                   {true, portable_kernels}};
   *count = 3;
   return list;
 }

@@ -35,9 +35,10 @@ typedef struct {
 } gptoss_error;
 
 typedef struct {
-  int exact;       /* 1: float32 everywhere and sums in one fixed order */
-  int threads;     /* 0: one per processor */
-  const char* isa; /* NULL or "": the best instruction set of this processor */
+  int exact;           /* 1: float32 everywhere and sums in one fixed order */
+  int threads;         /* 0: one per processor */
+  const char* isa;     /* NULL or "": the best instruction set of this processor */
+  const char* backend; /* "cpu" or "metal"; NULL or "": metal on an M1 or newer, else cpu */
 } gptoss_model_options;
 
 /* Maps and checks a file made by `gptoss-metal convert`; NULL on error. options may be NULL. */
@@ -48,6 +49,8 @@ GPTOSS_API void gptoss_model_free(gptoss_model* model);
 GPTOSS_API int32_t gptoss_model_vocab(const gptoss_model* model);
 GPTOSS_API int32_t gptoss_model_context(const gptoss_model* model);
 GPTOSS_API const char* gptoss_model_isa(const gptoss_model* model);
+/* Where it computes: "cpu" or "metal". */
+GPTOSS_API const char* gptoss_model_backend(const gptoss_model* model);
 
 /* context: most tokens the session may hold, 0 = the model's limit; chunk: tokens computed
  * together in prefill, 0 = 512. NULL on error. */

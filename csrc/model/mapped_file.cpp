@@ -14,6 +14,8 @@ namespace gptoss {
 
 namespace {
 
+constexpr size_t kPage = 16384;
+
 // Closes the descriptor on every way out; a mapping outlives it.
 struct Descriptor {
   int fd;
@@ -21,6 +23,11 @@ struct Descriptor {
     if (fd >= 0) close(fd);
   }
 };
+
+[[noreturn]] void reject_mapping(const std::string& path) {
+  throw Error("model file", path + " cannot be mapped: " + std::strerror(errno),
+              "a larger address-space limit (ulimit -v)");
+}
 
 }  // namespace
 
@@ -39,17 +46,23 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
   if (size_ == 0) {
     throw Error("model file", path + " is empty", "convert the model again");
   }
+  // Room for the file and for moving it to a page, whose end reads as zero.
+  reserved_size_ = (size_ / kPage + 2) * kPage;
+  void* reserved = mmap(nullptr, reserved_size_, PROT_READ, MAP_PRIVATE | MAP_ANON, -1, 0);
+  if (reserved == MAP_FAILED) reject_mapping(path);
+  reserved_ = reserved;
+  const size_t past_page = reinterpret_cast<uintptr_t>(reserved) % kPage;
+  uint8_t* start = static_cast<uint8_t*>(reserved) + (kPage - past_page) % kPage;
   // Private writable maps would make a GPU write-fault every page; read-only shared ones do not.
-  void* address = mmap(nullptr, size_, PROT_READ, MAP_SHARED, file.fd, 0);
-  if (address == MAP_FAILED) {
-    throw Error("model file", path + " cannot be mapped: " + std::strerror(errno),
-                "a larger address-space limit (ulimit -v)");
+  if (mmap(start, size_, PROT_READ, MAP_SHARED | MAP_FIXED, file.fd, 0) == MAP_FAILED) {
+    const int reason = errno;
+    munmap(reserved_, reserved_size_);
+    errno = reason;
+    reject_mapping(path);
   }
-  data_ = static_cast<const uint8_t*>(address);
+  data_ = start;
 }
 
-MappedFile::~MappedFile() {
-  if (data_ != nullptr) munmap(const_cast<uint8_t*>(data_), size_);
-}
+MappedFile::~MappedFile() { munmap(reserved_, reserved_size_); }
 
 }  // namespace gptoss

@@ -1,4 +1,6 @@
-// A file mapped read-only and shared: opening costs no copy, and all processes share the pages.
+// A file mapped read-only and shared: opening costs no copy, and all processes share the pages. It
+// starts at a multiple of 16384 bytes, the page of Apple Silicon, on every machine, and is readable
+// up to such a multiple: so a GPU can be given its pages as they are.
 #pragma once
 
 #include <cstddef>
@@ -23,6 +25,8 @@ class MappedFile {
   std::string path_;
   const uint8_t* data_ = nullptr;
   size_t size_ = 0;
+  void* reserved_ = nullptr;  // address space with the mapping in it
+  size_t reserved_size_ = 0;
 };
 
 }  // namespace gptoss

@@ -8,5 +8,8 @@ namespace gptoss::python {
 void bind_model(pybind11::module_& m);
 void bind_session(pybind11::module_& m);
 void bind_sampler(pybind11::module_& m);
+#ifdef GPTOSS_METAL
+void bind_metal(pybind11::module_& m);
+#endif
 
 }  // namespace gptoss::python

@@ -18,8 +18,8 @@ Precision parse_precision(const std::string& name) {
 }
 
 std::shared_ptr<Model> open(const std::string& path, const std::string& precision, int threads,
-                            const std::string& isa) {
-  const ModelOptions options{parse_precision(precision), threads, isa};
+                            const std::string& isa, const std::string& backend) {
+  const ModelOptions options{parse_precision(precision), threads, isa, backend};
   const py::gil_scoped_release release;
   return std::make_shared<Model>(path, options);
 }
@@ -49,7 +49,7 @@ void bind_model(py::module_& m) {
   py::class_<Model, std::shared_ptr<Model>>(m, "Model",
                                             "Weights of one model file, read-only and shared.")
       .def(py::init(&open), py::arg("path"), py::arg("precision") = "default",
-           py::arg("threads") = 0, py::arg("isa") = "")
+           py::arg("threads") = 0, py::arg("isa") = "", py::arg("backend") = "cpu")
       .def_property_readonly("path", [](const Model& s) { return s.weights().file().path(); })
       .def_property_readonly("config", &config_of)
       .def_property_readonly("metadata",
@@ -60,6 +60,8 @@ void bind_model(py::module_& m) {
           [](const Model& s) { return s.precision() == Precision::exact ? "exact" : "default"; })
       .def_property_readonly("isa", [](const Model& s) { return std::string(s.isa()); })
       .def_property_readonly("threads", &Model::threads)
+      .def_property_readonly("backend", &Model::backend)
+      .def_property_readonly("device", &Model::device)
       .def_property_readonly("tensors", &tensors_of)
       .def("tokenizer_bytes", &tokenizer_of, "The bytes of o200k_base.tiktoken.")
       .def(

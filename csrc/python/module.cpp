@@ -1,6 +1,12 @@
+#include <pybind11/stl.h>
+
 #include "cpu/bandwidth.h"
 #include "model/error.h"
 #include "python/bindings.h"
+#ifdef GPTOSS_SOFTMETAL
+#include "softmetal/python/module.h"
+#endif
+#include "runtime/backends.h"
 
 namespace py = pybind11;
 
@@ -26,6 +32,17 @@ PYBIND11_MODULE(_core, m) {
   gptoss::python::bind_model(m);
   gptoss::python::bind_session(m);
   gptoss::python::bind_sampler(m);
+#ifdef GPTOSS_METAL
+  gptoss::python::bind_metal(m);
+#endif
+  m.def(
+      "backends", [] { return py::tuple(py::cast(gptoss::backends())); },
+      "Where this build can compute: cpu, and metal if it has that.");
+  m.def("default_backend", &gptoss::default_backend, py::call_guard<py::gil_scoped_release>(),
+        "Where it computes if nobody says.");
+#ifdef GPTOSS_SOFTMETAL
+  softmetal::python::bind_softmetal(m);
+#endif
   m.def(
       "read_bandwidth",
       [](int threads, uint64_t bytes) {

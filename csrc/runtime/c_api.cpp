@@ -6,6 +6,7 @@
 
 #include "gptoss_metal.h"
 #include "model/error.h"
+#include "runtime/backends.h"
 #include "runtime/session.h"
 
 struct gptoss_model {
@@ -50,11 +51,14 @@ gptoss_model* gptoss_model_open(const char* path, const gptoss_model_options* op
   std::unique_ptr<gptoss_model> result;
   guarded(error, [&] {
     gptoss::ModelOptions chosen;
+    chosen.backend.clear();
     if (options != nullptr) {
       if (options->exact != 0) chosen.precision = gptoss::Precision::exact;
       chosen.threads = options->threads;
       if (options->isa != nullptr) chosen.isa = options->isa;
+      if (options->backend != nullptr) chosen.backend = options->backend;
     }
+    if (chosen.backend.empty()) chosen.backend = gptoss::default_backend();
     result = std::make_unique<gptoss_model>(
         gptoss_model{std::make_shared<const gptoss::Model>(path, chosen)});
   });
@@ -68,6 +72,8 @@ int32_t gptoss_model_vocab(const gptoss_model* model) { return model->model->con
 int32_t gptoss_model_context(const gptoss_model* model) { return model->model->config().context; }
 
 const char* gptoss_model_isa(const gptoss_model* model) { return model->model->isa(); }
+
+const char* gptoss_model_backend(const gptoss_model* model) { return model->model->backend(); }
 
 gptoss_session* gptoss_session_create(gptoss_model* model, int32_t context, int32_t chunk,
                                       gptoss_error* error) {

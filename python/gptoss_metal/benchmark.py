@@ -75,6 +75,7 @@ def measure(name: str, plan: Plan, load: Callable[[str], Model]) -> dict[str, An
         "model": model.info.path,
         "dense": model.info.dense,
         "backend": model.info.backend,
+        "device": model.info.device,
         "isa": model.info.isa,
         "threads": model.info.threads,
         "precision": model.info.precision,

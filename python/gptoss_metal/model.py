@@ -29,7 +29,7 @@ from gptoss_metal.sessions import SessionPool
 from gptoss_metal.store import find
 from gptoss_metal.text import with_text
 
-BACKENDS: Final = ("cpu",)
+BACKENDS: Final = ("cpu", "metal")
 PRECISIONS: Final = ("default", "exact")
 Ids = Sequence[int] | npt.NDArray[np.integer[Any]]
 DEFAULT_SAMPLING: Final = Sampling()
@@ -39,14 +39,16 @@ DEFAULT_SAMPLING: Final = Sampling()
 class Info:
     """A loaded model: its file (bytes), and how it runs on this machine.
 
-    ``bytes_per_token`` are the weight bytes one decoded token reads; ``isa`` names the vector
-    instructions in use; ``source`` tells what the file was converted from.
+    ``bytes_per_token`` are the weight bytes one decoded token reads; ``device`` names the GPU, and
+    is empty with the CPU backend; ``isa`` names the CPU's vector instructions in use; ``source``
+    tells what the file was converted from.
     """
 
     path: str
     file_bytes: int
     bytes_per_token: int
     backend: str
+    device: str
     precision: str
     isa: str
     threads: int
@@ -61,7 +63,7 @@ class Model:
     at a time have a session each.
     """
 
-    def __init__(self, core: _core.Model, backend: str, context: int | None) -> None:
+    def __init__(self, core: _core.Model, context: int | None) -> None:
         self._core = core
         self.config = Config.read(core.config)
         """The shape of the model."""
@@ -69,7 +71,8 @@ class Model:
             path=core.path,
             file_bytes=core.file_bytes,
             bytes_per_token=core.bytes_per_token(),
-            backend=backend,
+            backend=core.backend,
+            device=core.device,
             precision=core.precision,
             isa=core.isa,
             threads=core.threads,
@@ -85,7 +88,7 @@ class Model:
     def load(
         cls,
         path_or_name: str | os.PathLike[str],
-        backend: str = "cpu",
+        backend: str | None = None,
         precision: str = "default",
         threads: int | None = None,
         *,
@@ -95,7 +98,7 @@ class Model:
 
         Args:
             path_or_name: a file, or a name of the store: ``gpt-oss-20b``, ``demo``.
-            backend: ``cpu``.
+            backend: ``metal`` or ``cpu``; None for metal on an M1 or newer, and cpu elsewhere.
             precision: ``default``, or ``exact``, which switches every approximation off.
             threads: how many to compute with; all cores if None.
             context: tokens that prompt and answer may have together; the model's maximum if None.
@@ -103,17 +106,13 @@ class Model:
         Raises:
             Error: no such model, not a model file, or an argument that cannot be.
         """
-        if backend not in BACKENDS:
-            raise Error(
-                f"[load] there is no backend {backend!r} in this version; metal arrives with a "
-                "later one. Try: cpu."
-            )
+        chosen = _core.default_backend() if backend is None else _checked_backend(backend)
         if precision not in PRECISIONS:
             raise Error(f"[load] there is no precision {precision!r}. Try: default or exact.")
         if threads is not None and threads < 1:
             raise Error(f"[load] {threads} threads cannot compute. Try: 1 or more.")
-        core = _core.Model(os.fspath(find(path_or_name)), precision, threads or 0)
-        return cls(core, backend, context)
+        path = os.fspath(find(path_or_name))
+        return cls(_core.Model(path, precision, threads or 0, backend=chosen), context)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -295,3 +294,14 @@ class Model:
 
     def _fresh(self, length: int) -> _core.Session:
         return _core.Session(self._core, length, 512)
+
+
+def _checked_backend(name: str) -> str:
+    if name not in BACKENDS:
+        raise Error(f"[load] there is no backend {name!r}. Try: {' or '.join(BACKENDS)}.")
+    if name not in _core.backends():
+        raise Error(
+            "[load] this build has no Metal backend. Try: the cpu backend here, or gptoss-metal's "
+            "macOS wheel on a Mac with Apple Silicon."
+        )
+    return name

@@ -11,7 +11,7 @@ import pytest
 import torch.utils.dlpack
 
 import gptoss_metal
-from gptoss_metal import Cancelled, Error, Model, Sampling
+from gptoss_metal import Cancelled, Error, Model, Sampling, _core
 from tests.chat.models import write_small
 
 GREEDY = Sampling(temperature=0)
@@ -34,7 +34,9 @@ def test_config_and_info(small: Model, small_path: Path) -> None:
     assert small.info.path == str(small_path)
     assert small.info.file_bytes == small_path.stat().st_size
     assert 0 < small.info.bytes_per_token < small.info.file_bytes
-    assert (small.info.backend, small.info.dense) == ("cpu", "q8")
+    assert small.info.backend == _core.default_backend()
+    assert (small.info.device == "") == (small.info.backend == "cpu")
+    assert small.info.dense == "q8"
     assert small.info.source["kind"] == "random"
     with pytest.raises(AttributeError):
         small.config.hidden_size = 1  # type: ignore[misc]
@@ -43,8 +45,8 @@ def test_config_and_info(small: Model, small_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "what"),
     [
-        ({"backend": "metal"}, "metal arrives with a later"),
-        ({"backend": "cuda"}, "cuda"),
+        ({"backend": "cuda"}, "there is no backend 'cuda'. Try: cpu or metal"),
+        ({"backend": ""}, "there is no backend ''"),
         ({"precision": "half"}, "default or exact"),
         ({"threads": 0}, "0 threads"),
         ({"context": 0}, "0 tokens of context"),
@@ -55,6 +57,22 @@ def test_bad_arguments(small_path: Path, wrong: dict[str, Any], what: str) -> No
     with pytest.raises(Error, match=r"^\[(load|context)\] .*Try: ") as caught:
         Model.load(small_path, **wrong)
     assert what in str(caught.value)
+
+
+def test_the_cpu_backend_is_everywhere(small_path: Path) -> None:
+    model = Model.load(small_path, backend="cpu")
+    assert (model.info.backend, model.info.device) == ("cpu", "")
+    assert _core.backends()[0] == "cpu"
+    assert _core.default_backend() in _core.backends()
+
+
+@pytest.mark.skipif("metal" in _core.backends(), reason="this build has it")
+def test_a_build_without_metal_says_so(small_path: Path) -> None:
+    with pytest.raises(Error, match=r"^\[load\] this build has no Metal backend\. Try: the cpu"):
+        Model.load(small_path, backend="metal")
+    with pytest.raises(Error, match=r"no Metal backend\. Try: "):
+        _core.Model(str(small_path), backend="metal")
+    assert not hasattr(_core, "Launcher")
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_a_flipped_bit(small: Path, tmp_path: Path) -> None:
         (["--tokens", "1,2,3", "--context", "2"], "do not fit a context of 2"),
         (["--tokens", "1", "--context", "2000"], "1 to 1024"),
         (["--tokens", "1", "--context", "0"], "0 tokens of context"),
-        (["--tokens", "1", "--backend", "metal"], "metal arrives with a later"),
+        (["--tokens", "1", "--backend", "cuda"], "'cuda' is not one of 'auto', 'metal', 'cpu'"),
         (["--tokens", "1", "--precision", "half"], "half"),
         (["--tokens", "1", "--threads", "0"], "0 threads"),
         (["--tokens", "1", "--temperature", "-1"], "temperature is -1.0"),

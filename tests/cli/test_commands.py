@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gptoss_metal import Model, Sampling, __version__
-from tests.cli.program import answer, answer_json, start
+from gptoss_metal import Model, Sampling, __version__, _core
+from tests.cli.program import answer, answer_json, refused, start
 
 
 def test_help_starts_quickly() -> None:
@@ -26,7 +26,7 @@ def test_help_starts_quickly() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     print(f"--help took {time.perf_counter() - begun:.2f} s")
     assert done.stdout.splitlines()[-1] == "[]"
-    for command in ("convert", "inspect", "verify", "generate", "chat", "bench"):
+    for command in ("convert", "inspect", "verify", "generate", "chat", "bench", "selftest"):
         assert command in done.stdout
         assert "Usage: gptoss-metal" in answer(command, "--help")
 
@@ -66,9 +66,11 @@ def test_convert_original(tmp_path: Path) -> None:
 
 def test_inspect(small: Path) -> None:
     shown = answer("inspect", small)
-    for part in ("parameters", "experts", "ids only", "q8"):
+    for part in ("parameters", "experts", "ids only", "q8", "computes here"):
         assert part in shown
     found = answer_json("inspect", small, "--json")
+    assert found["backend"] == _core.default_backend()
+    assert (found["device"] == "") == (found["backend"] == "cpu")
     assert found["config"]["hidden_size"] == 64
     assert "tensors" not in found
     tensors = answer_json("inspect", small, "--json", "--tensors")["tensors"]
@@ -159,6 +161,21 @@ def test_bench(small: Path) -> None:
         found["decode_tps"] * found["bytes_per_token"] / 1e9 / found["read_bandwidth"]
     )
     assert "decode_tps" in answer("bench", small, *options)
+
+
+def test_the_backend_can_be_chosen(small: Path) -> None:
+    options = ["--tokens", "1,2,3", "--temperature", "0", "--max-tokens", "5"]
+    chosen = answer("generate", small, *options, "--backend", "cpu")
+    assert chosen == answer("generate", small, *options)
+    found = answer_json("bench", small, "--prompt-tokens", "8", "--gen-tokens", "2",
+                        "--backend", "cpu", "--json")  # fmt: skip
+    assert (found["backend"], found["device"]) == ("cpu", "")
+
+
+@pytest.mark.skipif("metal" in _core.backends(), reason="this build has it")
+def test_metal_is_refused_where_it_is_not(small: Path) -> None:
+    said = refused("generate", small, "--tokens", "1", "--backend", "metal")
+    assert "this build has no Metal backend" in said
 
 
 def test_bench_of_the_demo_model_when_none_is_named(demo_path: Path) -> None:

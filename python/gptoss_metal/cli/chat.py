@@ -54,5 +54,7 @@ def chat(
         reasoning=console() if shown else None,
     )
     if interactive:
-        click.echo(f"{loaded.info.path}, {reasoning_effort} effort. /help lists the commands.")
+        info = loaded.info
+        where = f"{info.backend} ({info.device or info.isa})"
+        click.echo(f"{info.path} on {where}, {reasoning_effort} effort. /help lists the commands.")
     repl.run()

@@ -1,4 +1,4 @@
-"""``gptoss-metal inspect``: what a model file holds, from its header alone."""
+"""``gptoss-metal inspect``: what a model file holds, from its header alone, and who computes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--tensors", is_flag=True, help="List every tensor.")
 def inspect(model: str, as_json: bool, tensors: bool) -> None:
-    """Show what a model file holds."""
-    from gptoss_metal import convert
+    """Show what a model file holds, and where this machine would compute with it."""
+    from gptoss_metal import _core, convert
     from gptoss_metal.store import find
 
     found = convert.describe(find(model))
+    found["backend"] = _core.default_backend()
+    found["device"] = _core.metal_device()["name"] if found["backend"] == "metal" else ""
     if not tensors:
         del found["tensors"]
     if as_json:
@@ -50,6 +52,7 @@ def _summary(found: dict[str, Any]) -> Table:
         "dense weights": config["dense"],
         "source": f"{source.get('repo') or source.get('path')} ({source.get('kind')})",
     }
+    rows["computes here"] = found["backend"] + (found["device"] and f" ({found['device']})")
     rows |= {part: f"{size:,} bytes" for part, size in found["bytes_by_group"].items()}
     return _table(rows)
 

@@ -16,6 +16,7 @@ from gptoss_metal.cli.chat import chat
 from gptoss_metal.cli.convert import convert
 from gptoss_metal.cli.generate import generate
 from gptoss_metal.cli.inspect import inspect
+from gptoss_metal.cli.selftest import selftest
 from gptoss_metal.cli.verify import verify
 
 FAILED: Final = 2
@@ -31,7 +32,7 @@ def cli() -> None:
     """
 
 
-for command in (convert, inspect, verify, generate, chat, bench):
+for command in (convert, inspect, verify, generate, chat, bench, selftest):
     cli.add_command(command)
 
 

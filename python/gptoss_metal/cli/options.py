@@ -30,7 +30,13 @@ def model_options(command: Command) -> Command:
             default="default",
             help="exact switches every approximation off.",
         ),
-        click.option("--backend", default="cpu", show_default=True, help="Where to compute."),
+        click.option(
+            "--backend",
+            type=click.Choice(["auto", "metal", "cpu"]),
+            default="auto",
+            show_default=True,
+            help="Where to compute; auto is metal on an M1 or newer, cpu elsewhere.",
+        ),
     ):
         command = option(command)
     return command
@@ -73,9 +79,10 @@ def load(model: str, options: dict[str, Any]) -> Model:
     """Loads a model as the model options say."""
     from gptoss_metal.model import Model
 
+    backend = options["backend"]
     return Model.load(
         model,
-        options["backend"],
+        None if backend == "auto" else backend,
         options["precision"],
         options["threads"],
         context=options["context"],

@@ -1,0 +1,18 @@
+// Names of the Objective-C runtime's basic types, as far as metal-cpp uses them. In place of Apple's
+// header where there is no macOS SDK: on Linux, and when cross-building.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct objc_class* Class;
+typedef struct objc_selector* SEL;
+struct objc_object {
+  Class isa;
+};
+typedef struct objc_object* id;
+typedef bool BOOL;
+
+#define YES true
+#define NO false

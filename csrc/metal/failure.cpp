@@ -1,0 +1,76 @@
+#include "metal/failure.h"
+
+#include "metal/metal_cpp.h"
+
+namespace gptoss::metal {
+
+namespace {
+
+constexpr const char* kReport =
+    "`gptoss-metal selftest`, and its report in an issue if a kernel is at fault";
+
+std::string remedy_of(NS::Integer code, uint64_t working_set) {
+  switch (code) {
+    case MTL::CommandBufferErrorTimeout:
+      return "a smaller chunk (chunk=128), and closing other programs that use the GPU";
+    case MTL::CommandBufferErrorOutOfMemory:
+      return "a shorter context or a smaller chunk, closing other programs, or " +
+             raise_limit(working_set + (uint64_t{1} << 30));
+    case MTL::CommandBufferErrorAccessRevoked:
+      return "starting the program again; macOS has stopped its GPU work after earlier errors";
+    case MTL::CommandBufferErrorNotPermitted:
+      return "running in the foreground, in a login session that may use the GPU";
+    case MTL::CommandBufferErrorDeviceRemoved:
+      return "starting the program again, after the Mac if the GPU stays away";
+    case MTL::CommandBufferErrorPageFault:
+    case MTL::CommandBufferErrorInvalidResource:
+    case MTL::CommandBufferErrorMemoryless:
+    case MTL::CommandBufferErrorStackOverflow:
+      return kReport;
+    default:
+      return std::string("the same request again; if it fails again, ") + kReport;
+  }
+}
+
+}  // namespace
+
+std::string words_of(const NS::Error* error) {
+  if (error == nullptr) return "";
+  std::string words;
+  for (const char c : text_of(error->localizedDescription())) {
+    if (c == '\n' || c == '\r') {
+      if (!words.empty() && !words.ends_with("; ")) words += "; ";
+    } else {
+      words += c;
+    }
+  }
+  while (!words.empty() && (words.back() == '.' || words.back() == ' ' || words.back() == ';')) {
+    words.pop_back();
+  }
+  return words;
+}
+
+Error failure(const std::string& what, const std::string& remedy) {
+  return Error("metal", what, remedy);
+}
+
+Error object_failure(const std::string& object, const NS::Error* error) {
+  const std::string words = words_of(error);
+  return failure("macOS gave no " + object + (words.empty() ? "" : ": " + words),
+                 "closing other programs that use the GPU, then the same request again");
+}
+
+Error command_failure(const NS::Error* error, uint64_t working_set) {
+  const NS::Integer code = error == nullptr ? 0 : error->code();
+  const std::string words = words_of(error);
+  return failure(
+      "the GPU stopped with error " + std::to_string(code) + (words.empty() ? "" : ": " + words),
+      remedy_of(code, working_set));
+}
+
+std::string raise_limit(uint64_t bytes) {
+  return "`sudo sysctl iogpu.wired_limit_mb=" + std::to_string((bytes >> 20) + 1) +
+         "` on a Mac with more memory than that";
+}
+
+}  // namespace gptoss::metal

@@ -1,0 +1,11 @@
+// The classes by name.
+#pragma once
+
+#include "softmetal/api/runtime.h"
+
+namespace softmetal {
+
+// nullptr if there is none.
+const Class* find_class(const char* name);
+
+}  // namespace softmetal

@@ -1,0 +1,14 @@
+// NSProcessInfo: which macOS is played.
+#pragma once
+
+#include "softmetal/api/runtime.h"
+
+namespace softmetal {
+
+class ProcessInfo : public Object {
+ public:
+  ProcessInfo() : Object(cls()) {}
+  static const Class& cls();
+};
+
+}  // namespace softmetal

@@ -1,0 +1,1 @@
+"""The Metal backend on software Metal. Runs with the build that has it: ``make test-metal``."""

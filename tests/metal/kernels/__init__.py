@@ -1,0 +1,1 @@
+"""Each Metal kernel against float64 NumPy."""
