@@ -18,8 +18,11 @@ METAL_SOURCES := $(wildcard cmake/* metal/* packaging/*.py)
 # Metal: first in the module path, it takes the place of the installed one.
 SOFTMETAL := $(CURDIR)/build/softmetal/site
 COVERAGE := $(CURDIR)/build/coverage
-WITH_METAL := PYTHONPATH=$(SOFTMETAL) SOFTMETAL_COVERAGE=1 GPTOSS_METAL_COVERAGE=$(COVERAGE)
+WITH_METAL := PYTHONPATH=$(SOFTMETAL)
+WITH_COVERAGE := $(WITH_METAL) SOFTMETAL_COVERAGE=1 GPTOSS_METAL_COVERAGE=$(COVERAGE)
 METAL_TESTS := tests/softmetal tests/metal
+# Whole models and conversations: without the kernels' coverage counters, which make them slow.
+WHOLE_MODELS := tests/metal/test_logits.py tests/metal/test_chat.py
 ORDERS := forward reverse seeded:1 seeded:2 seeded:3
 
 .PHONY: build build-metal demo test test-metal test-long wheel-macos lint bench train clean
@@ -61,7 +64,8 @@ test: build $(VENV)/.group-test
 
 test-metal: build build-metal
 	rm -rf $(COVERAGE)
-	$(WITH_METAL) $(BIN)/python -m pytest -m 'not long' $(METAL_TESTS)
+	$(WITH_METAL) $(BIN)/python -m pytest -m 'not long' tests/softmetal $(WHOLE_MODELS)
+	$(WITH_COVERAGE) $(BIN)/python -m pytest -m 'not long' tests/metal $(addprefix --ignore=,$(WHOLE_MODELS))
 	$(WITH_METAL) $(BIN)/python -m tests.metal.coverage $(COVERAGE)
 
 test-long: test build-metal
@@ -80,6 +84,7 @@ lint: build $(VENV)/.group-lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p gptoss_metal
 	$(BIN)/mypy benchmarks examples
+	$(BIN)/mypy packaging/*.py packaging/macos/*.py
 	git ls-files 'csrc/*.h' 'csrc/*.cpp' 'metal/*.h' | xargs $(BIN)/clang-format --dry-run --Werror
 
 bench: build $(VENV)/.group-demo

@@ -17,8 +17,30 @@ add_custom_command(
   DEPENDS ${kernel_files} ${CMAKE_CURRENT_SOURCE_DIR}/packaging/kernel_source.py
   VERBATIM)
 
+# Where Xcode has Apple's compiler, its output as well: nothing is left to compile when loading.
+set(metallib_source "")
+if(CMAKE_HOST_APPLE AND NOT DEFINED GPTOSS_METALLIB)
+  execute_process(COMMAND xcrun -sdk macosx --find metal
+    RESULT_VARIABLE no_metal OUTPUT_QUIET ERROR_QUIET)
+  if(no_metal EQUAL 0)
+    set(found ON)
+  else()
+    set(found OFF)
+  endif()
+  set(GPTOSS_METALLIB ${found} CACHE BOOL "Compile the kernels when building, with xcrun metal")
+endif()
+if(GPTOSS_METALLIB)
+  set(metallib_source ${CMAKE_CURRENT_BINARY_DIR}/kernel_library.cpp)
+  add_custom_command(
+    OUTPUT ${metallib_source}
+    COMMAND ${Python_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/packaging/metallib.py
+      ${CMAKE_CURRENT_SOURCE_DIR}/metal ${metallib_source}
+    DEPENDS ${kernel_files} ${CMAKE_CURRENT_SOURCE_DIR}/packaging/metallib.py
+    VERBATIM)
+endif()
+
 file(GLOB metal_sources CONFIGURE_DEPENDS csrc/metal/*.cpp)
-add_library(gptoss_metal OBJECT ${metal_sources} ${kernel_source})
+add_library(gptoss_metal OBJECT ${metal_sources} ${kernel_source} ${metallib_source})
 set(metal_includes ${GPTOSS_METAL_CPP})
 if(NOT APPLE)
   list(APPEND metal_includes csrc/apple/common csrc/apple/linux)
@@ -31,6 +53,9 @@ target_compile_options(gptoss_core PUBLIC -fblocks)
 # metal-cpp's names stay inside the library: others in the process may have them, too.
 target_compile_definitions(gptoss_metal PRIVATE METALCPP_SYMBOL_VISIBILITY_HIDDEN)
 target_compile_options(gptoss_metal PRIVATE -fblocks -Wall -Wextra -ffp-contract=off)
+if(GPTOSS_METALLIB)
+  target_compile_definitions(gptoss_metal PRIVATE GPTOSS_METALLIB)
+endif()
 target_sources(gptoss_core PRIVATE $<TARGET_OBJECTS:gptoss_metal>)
 target_compile_definitions(gptoss_core PUBLIC GPTOSS_METAL)
 

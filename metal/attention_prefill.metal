@@ -8,15 +8,15 @@
 //
 // Grid: x = 64 queries, y = query head; 128 threads. Simdgroup s has queries 16 * s … + 15 as two
 // blocks of 8, kept in registers with their outputs. Positions come in tiles of 32 (16 if exact) at
-// multiples of that, which lie in one page and never wrap; all threads copy a tile's keys and values
-// to threadgroup memory, and each 8x8 matrix read from there serves both blocks. Tiles that none of
-// the 64 queries sees are not visited; a simdgroup skips those that its own 16 do not see, and masks
-// only where the edge of its queries' view crosses the tile.
+// multiples of that, which lie in one page and never wrap; all threads copy a tile's keys and
+// values to threadgroup memory, and each 8x8 matrix read from there serves both blocks. Tiles that
+// none of the 64 queries sees are not visited; a simdgroup skips those that its own 16 do not see,
+// and masks only where the edge of its queries' view crosses the tile.
 // A lane holds two columns of one query of every 8x8 matrix (matrix_row, matrix_column in tiles.h),
 // so the highest logit and the sum of a query are in 4 lanes: l, l ^ 1, l ^ 8 and l ^ 9.
-// Threadgroup memory: half keys [32, 64 + 8] and values [32, 64 + 8]: 9216 bytes; or float [16, 64 +
-// 4] of each (exact). Default precision rounds queries (saturating) and softmax weights to half;
-// logits, softmax and sums are float.
+// Threadgroup memory: 9216 bytes: half keys [32, 64 + 8] and values [32, 64 + 8], or float
+// [16, 64 + 4] of each (exact). Default precision rounds queries (saturating) and softmax weights
+// to half; logits, softmax and sums are float.
 #include "metal/tiles.h"
 
 constant constexpr uint kQueryBlocks = GPTOSS_QUERY_TILE / 32;  // of 8 queries per simdgroup
@@ -109,7 +109,7 @@ template <class T, uint kPositions>
 inline void attend(constant AttentionArgs& args, uint first, uint position,
                    threadgroup const T* keys, threadgroup const T* values, uint lane,
                    thread QueryState<T>& state) {
-  const uint pitch = kHeadDim + uint(16 / sizeof(T));
+  constexpr uint kPitch = kHeadDim + uint(16 / sizeof(T));
   const uint last = first + kSimdQueries - 1;
   const bool masked = position + kPositions - 1 > args.start + first ||
                       position < first_visible(args.start + last, args.window);
@@ -124,7 +124,7 @@ inline void attend(constant AttentionArgs& args, uint first, uint position,
     }
     GPTOSS_UNROLL
     for (uint d = 0; d < kHeadBlocks; ++d) {
-      simdgroup_load(m, keys + 8 * n * pitch + 8 * d, pitch, ulong2{0, 0}, true);
+      simdgroup_load(m, keys + 8 * n * kPitch + 8 * d, kPitch, ulong2{0, 0}, true);
       GPTOSS_UNROLL
       for (uint b = 0; b < kQueryBlocks; ++b) {
         simdgroup_multiply_accumulate(logits[b][n], state.query[b][d], m, logits[b][n]);
@@ -140,7 +140,7 @@ inline void attend(constant AttentionArgs& args, uint first, uint position,
   for (uint n = 0; n < kPositions / 8; ++n) {
     GPTOSS_UNROLL
     for (uint d = 0; d < kHeadBlocks; ++d) {
-      simdgroup_load(m, values + 8 * n * pitch + 8 * d, pitch);
+      simdgroup_load(m, values + 8 * n * kPitch + 8 * d, kPitch);
       GPTOSS_UNROLL
       for (uint b = 0; b < kQueryBlocks; ++b) {
         simdgroup_multiply_accumulate(state.sums[b][d], weights[b][n], m, state.sums[b][d]);
@@ -180,9 +180,9 @@ inline void attention_tile(constant AttentionArgs& args, device const float* que
   constexpr uint kPerWord = 16 / sizeof(T);  // elements of a 16-byte word
   constexpr uint kRowWords = kHeadDim / kPerWord;
   constexpr uint kFetches = kPositions * kRowWords / GPTOSS_PREFILL_ATTENTION_THREADS;
-  const uint pitch = kHeadDim + kPerWord;
+  constexpr uint kPitch = kHeadDim + kPerWord;
   threadgroup T* keys = shared;
-  threadgroup T* values = shared + kPositions * pitch;
+  threadgroup T* values = shared + kPositions * kPitch;
 
   const uint head = group.y;
   const uint kv_head = head / (args.heads / args.kv_heads);
@@ -217,7 +217,7 @@ inline void attention_tile(constant AttentionArgs& args, device const float* que
     GPTOSS_UNROLL
     for (uint i = 0; i < kFetches; ++i) {
       const uint word = thread_index + i * GPTOSS_PREFILL_ATTENTION_THREADS;
-      const uint at = word / kRowWords * pitch + word % kRowWords * kPerWord;
+      const uint at = word / kRowWords * kPitch + word % kRowWords * kPerWord;
       *(threadgroup uint4*)(keys + at) = fetched_keys[i];
       *(threadgroup uint4*)(values + at) = fetched_values[i];
     }

@@ -66,6 +66,33 @@ inline uint add_up(threadgroup uint* counts, uint expert) {
 
 inline uint tiles_of(uint pairs) { return (pairs + GPTOSS_EXPERT_TILE - 1) / GPTOSS_EXPERT_TILE; }
 
+// Turns `first` from numbers of pairs to first places, and writes the first tiles and, behind them,
+// the number of all tiles. One simdgroup, 4 experts per lane.
+inline void place_experts(threadgroup uint* first, threadgroup uint* first_tile, uint lane) {
+  constexpr uint kShare = kMostExperts / kLanes;
+  uint counts[kShare];
+  uint pairs = 0;
+  uint used = 0;
+  GPTOSS_UNROLL
+  for (uint i = 0; i < kShare; ++i) {
+    counts[i] = first[lane * kShare + i];
+    pairs += counts[i];
+    used += tiles_of(counts[i]);
+  }
+  uint place = simd_prefix_exclusive_sum(pairs);
+  uint tile = simd_prefix_exclusive_sum(used);
+  GPTOSS_UNROLL
+  for (uint i = 0; i < kShare; ++i) {
+    first[lane * kShare + i] = place;
+    first_tile[lane * kShare + i] = tile;
+    place += counts[i];
+    tile += tiles_of(counts[i]);
+  }
+  if (lane == kLanes - 1) {
+    first_tile[kMostExperts] = tile;
+  }
+}
+
 kernel void expert_sort(constant SortArgs& args [[buffer(0)]],
                         device const uint* chosen [[buffer(1)]],
                         device uint* order [[buffer(2)]],
@@ -93,17 +120,8 @@ kernel void expert_sort(constant SortArgs& args [[buffer(0)]],
     first[thread_index] = add_up(counts, thread_index);  // for now, its number of pairs
   }
   threadgroup_barrier(mem_flags::mem_threadgroup);
-  if (thread_index == 0) {
-    uint pairs = 0;
-    uint used = 0;
-    for (uint e = 0; e < kMostExperts; ++e) {
-      const uint count = first[e];
-      first[e] = pairs;
-      first_tile[e] = used;
-      pairs += count;
-      used += tiles_of(count);
-    }
-    first_tile[kMostExperts] = used;
+  if (simd == 0) {
+    place_experts(first, first_tile, lane);
   }
   threadgroup_barrier(mem_flags::mem_threadgroup);
 

@@ -9,8 +9,8 @@
 // outputs  float [pairs, rows] by pair index, written; the mixing weights follow in mix
 //
 // Grid: x = 64 rows (a multiple of 64 in all), y = tiles; 128 threads. Unused tiles return at once.
-// Threadgroup memory: 13824 bytes: half tokens [32, 64 + 8] and weights [64, 64 + 8], or float [..,
-// 32 + 4] of each (exact). Accumulates in float. The tile product: tiles.h.
+// Threadgroup memory: 13824 bytes: half tokens [32, 64 + 8] and weights [64, 64 + 8], or float
+// [32, 32 + 4] and [64, 32 + 4] (exact). Accumulates in float. The tile product: tiles.h.
 #include "metal/tiles.h"
 
 template <class T>

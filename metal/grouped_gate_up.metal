@@ -10,9 +10,9 @@
 //         (up + 1), with gate at most `limit` and up within ±limit
 //
 // Grid: x = 64 rows (a multiple of 128 in all), y = tiles; 128 threads. Unused tiles return at
-// once. Threadgroup memory: 13824 bytes: half tokens [32, 64 + 8] and weights [64, 64 + 8], or float
-// [.., 32 + 4] of each (exact). Accumulates in float. The tile product: tiles.h. A lane's two
-// elements of an 8x8 matrix are a gate and its up, so SwiGLU needs no other lane.
+// once. Threadgroup memory: 13824 bytes: half tokens [32, 64 + 8] and weights [64, 64 + 8], or
+// float [32, 32 + 4] and [64, 32 + 4] (exact). Accumulates in float. The tile product: tiles.h. A
+// lane's two elements of an 8x8 matrix are a gate and its up, so SwiGLU needs no other lane.
 #include "metal/swiglu.h"
 #include "metal/tiles.h"
 

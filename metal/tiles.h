@@ -7,8 +7,8 @@
 // registers: (kTokens / 16) x 4 of them, so a loaded 8x8 matrix is used 4 times (weights: kTokens /
 // 16 times).
 //
-// Threadgroup memory: T tokens [kTokens, pitch], then T weights [64, pitch]; pitch = kCols and 16
-// bytes more, so that the 8 rows of a matrix lie in different banks (kCols is 64 or 128 bytes).
+// Threadgroup memory: T tokens [kTokens, kPitch], then T weights [64, kPitch]; kPitch = kCols and
+// 16 bytes more, so that the 8 rows of a matrix lie in different banks (kCols is 64 or 128 bytes).
 #pragma once
 
 #include "metal/weight_tiles.h"
@@ -52,20 +52,21 @@ inline void place_saturated(threadgroup float* target, float4 v) { place4(target
 // Adds the products of kCols columns in threadgroup memory. `tokens` and `weights` start at the
 // simdgroup's own.
 template <class T, uint kCols, uint kTokens>
-inline void add_products(threadgroup const T* tokens, threadgroup const T* weights,
+inline void add_products(threadgroup const T* tokens,
+                         threadgroup const T* weights,
                          thread TileSums<kTokens>& sums) {
-  const uint pitch = kCols + uint(16 / sizeof(T));
+  constexpr uint kPitch = kCols + uint(16 / sizeof(T));
   GPTOSS_UNROLL
   for (uint k = 0; k < kCols; k += 8) {
     simdgroup_matrix<T, 8, 8> a[kTokens / 16];
     simdgroup_matrix<T, 8, 8> b[kSimdRows / 8];
     GPTOSS_UNROLL
     for (uint i = 0; i < kTokens / 16; ++i) {
-      simdgroup_load(a[i], tokens + 8 * i * pitch + k, pitch);
+      simdgroup_load(a[i], tokens + 8 * i * kPitch + k, kPitch);
     }
     GPTOSS_UNROLL
     for (uint j = 0; j < kSimdRows / 8; ++j) {
-      simdgroup_load(b[j], weights + 8 * j * pitch + k, pitch, ulong2{0, 0}, true);
+      simdgroup_load(b[j], weights + 8 * j * kPitch + k, kPitch, ulong2{0, 0}, true);
     }
     GPTOSS_UNROLL
     for (uint i = 0; i < kTokens / 16; ++i) {
@@ -81,18 +82,23 @@ inline void add_products(threadgroup const T* tokens, threadgroup const T* weigh
 // (fetched_token), `row` its row of weights (fetched_row); both must exist, so callers clamp them
 // at the edges. A simdgroup whose tokens are all beyond the edge is not `busy`: it only fetches.
 template <class T, uint kCols, uint kTokens, class Row>
-inline void multiply_tile(device const float* x, thread const Row& row, uint cols, bool busy,
-                          threadgroup T* shared, uint thread_index, uint simd,
+inline void multiply_tile(device const float* x,
+                          thread const Row& row,
+                          uint cols,
+                          bool busy,
+                          threadgroup T* shared,
+                          uint thread_index,
+                          uint simd,
                           thread TileSums<kTokens>& sums) {
-  const uint pitch = kCols + uint(16 / sizeof(T));
-  const uint x_part = kTokens * kCols / kTileThreads;
-  const uint x_col = thread_index % (kCols / x_part) * x_part;
-  const uint w_part = kCols / 2;
-  const uint w_col = thread_index % 2 * w_part;
+  constexpr uint kPitch = kCols + uint(16 / sizeof(T));
+  constexpr uint kXPart = kTokens * kCols / kTileThreads;
+  const uint x_col = thread_index % (kCols / kXPart) * kXPart;
+  constexpr uint kWPart = kCols / 2;
+  const uint w_col = thread_index % 2 * kWPart;
   threadgroup T* tokens = shared;
-  threadgroup T* weights = shared + kTokens * pitch;
-  threadgroup T* x_target = tokens + fetched_token<T, kCols>(thread_index) * pitch + x_col;
-  threadgroup T* w_target = weights + fetched_row(thread_index) * pitch + w_col;
+  threadgroup T* weights = shared + kTokens * kPitch;
+  threadgroup T* x_target = tokens + fetched_token<T, kCols>(thread_index) * kPitch + x_col;
+  threadgroup T* w_target = weights + fetched_row(thread_index) * kPitch + w_col;
 
   GPTOSS_UNROLL
   for (uint i = 0; i < kTokens / 16; ++i) {
@@ -102,23 +108,23 @@ inline void multiply_tile(device const float* x, thread const Row& row, uint col
     }
   }
   for (uint col = 0; col < cols; col += kCols) {
-    float4 fetched[x_part / 4];
+    float4 fetched[kXPart / 4];
     GPTOSS_UNROLL
-    for (uint i = 0; i < x_part / 4; ++i) {
+    for (uint i = 0; i < kXPart / 4; ++i) {
       fetched[i] = *(device const float4*)(x + col + x_col + 4 * i);
     }
     WeightPart part;
     fetch_part<kCols / 2>(row, col + w_col, part);
     threadgroup_barrier(mem_flags::mem_threadgroup);  // the last step's tiles have been used
     GPTOSS_UNROLL
-    for (uint i = 0; i < x_part / 4; ++i) {
+    for (uint i = 0; i < kXPart / 4; ++i) {
       place_saturated(x_target + 4 * i, fetched[i]);
     }
     place_part<kCols / 2>(row, part, w_target);
     threadgroup_barrier(mem_flags::mem_threadgroup);
     if (busy) {
-      add_products<T, kCols, kTokens>(tokens + first_token<kTokens>(simd) * pitch,
-                                      weights + first_row(simd) * pitch, sums);
+      add_products<T, kCols, kTokens>(tokens + first_token<kTokens>(simd) * kPitch,
+                                      weights + first_row(simd) * kPitch, sums);
     }
   }
 }

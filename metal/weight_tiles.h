@@ -1,13 +1,13 @@
 // Weights on their way into threadgroup memory: a thread fetches a part of one row in its stored
 // form (q8, bf16 or MXFP4) and places it as T: half, or float in exact mode.
 //
-// Each part has one scale. A weight is multiplied by its scale in float and rounded once, to T, so
-// half tiles hold each weight to 2^-11 of its size, or to 2^-25 if it is smaller than 2^-14. Weights
-// beyond ±65504 have no half.
+// Each part has one scale. A weight is multiplied by its scale in float and rounded once, to T: so
+// half tiles hold each weight to 2^-11 of its size, or to 2^-25 if it is smaller than 2^-14. MXFP4
+// scales beyond 2^13 count as 2^13; other weights beyond ±65504 become infinite.
 //
-// Operations per weight: q8 and MXFP4 one or one and a half to make exact halves of the bits, an FMA
-// or product with the scale whose conversions are free, and a quarter of a store; bf16 one to widen.
-// A decoded weight serves all tokens of the tile (32 or 64).
+// Operations per weight: 1.0 (q8) or 1.5 (MXFP4) to make exact halves of the bits, 1.0 for the FMA
+// or product with the scale, whose conversions are free, and a quarter of a store; bf16: 1.0 to
+// widen. A decoded weight serves all tokens of the tile (32 or 64).
 #pragma once
 
 #include "metal/dense.h"
@@ -50,8 +50,10 @@ struct DenseRow {
   device const half* scales;    // q8 only: one per 32 columns
 };
 
-// MSL has no casts between `device void*` of different constness, hence bytes.
-inline DenseRow dense_row(device const uchar* weights, device const half* scales, ulong row,
+// `weights` are bytes because int8 and bf16 share the argument.
+inline DenseRow dense_row(device const uchar* weights,
+                          device const half* scales,
+                          ulong row,
                           uint cols) {
   DenseRow result;
   result.weights = weights + row * (kDenseQ8 ? cols : 2 * cols);
@@ -73,7 +75,8 @@ inline void fetch_part(thread const DenseRow& row, uint col, thread WeightPart& 
 // As in dense.h, a byte becomes a subnormal half, (q + 128) * 2^-24; the FMA takes the 128 away
 // again and is exact.
 template <uint kPart, class T>
-inline void place_part(thread const DenseRow&, thread const WeightPart& part,
+inline void place_part(thread const DenseRow&,
+                       thread const WeightPart& part,
                        threadgroup T* target) {
   if (kDenseQ8) {
     const float scale = part.scale * kQ8Unit;
@@ -98,11 +101,13 @@ inline void place_part(thread const DenseRow&, thread const WeightPart& part,
 
 // One row of an MXFP4 matrix.
 struct Mxfp4Row {
-  device const uint* blocks;    // 4 words per 32 columns
+  device const uint* blocks;  // 4 words per 32 columns
   device const uchar* scales;
 };
 
-inline Mxfp4Row mxfp4_row(device const uint* blocks, device const uchar* scales, ulong row,
+inline Mxfp4Row mxfp4_row(device const uint* blocks,
+                          device const uchar* scales,
+                          ulong row,
                           uint cols) {
   Mxfp4Row result;
   result.blocks = blocks + row * (cols / 8);
@@ -125,7 +130,8 @@ inline void fetch_part(thread const Mxfp4Row& row, uint col, thread WeightPart& 
 
 // The codes become halves times 2^-14 as in mxfp4.h.
 template <uint kPart, class T>
-inline void place_part(thread const Mxfp4Row&, thread const WeightPart& part,
+inline void place_part(thread const Mxfp4Row&,
+                       thread const WeightPart& part,
                        threadgroup T* target) {
   GPTOSS_UNROLL
   for (uint j = 0; j < kPart / 8; ++j) {

@@ -1,5 +1,7 @@
 #include "metal/failure.h"
 
+#include <algorithm>
+
 #include "metal/metal_cpp.h"
 
 namespace gptoss::metal {
@@ -36,22 +38,14 @@ std::string remedy_of(NS::Integer code, uint64_t working_set) {
 
 std::string words_of(const NS::Error* error) {
   if (error == nullptr) return "";
-  std::string words;
-  for (const char c : text_of(error->localizedDescription())) {
-    if (c == '\n' || c == '\r') {
-      if (!words.empty() && !words.ends_with("; ")) words += "; ";
-    } else {
-      words += c;
-    }
-  }
-  while (!words.empty() && (words.back() == '.' || words.back() == ' ' || words.back() == ';')) {
-    words.pop_back();
-  }
+  std::string words = text_of(error->localizedDescription());
+  std::replace_if(words.begin(), words.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  words.erase(words.find_last_not_of(". ") + 1);
   return words;
 }
 
 Error failure(const std::string& what, const std::string& remedy) {
-  return Error("metal", what, remedy);
+  return {"metal", what, remedy};
 }
 
 Error object_failure(const std::string& object, const NS::Error* error) {
@@ -69,8 +63,8 @@ Error command_failure(const NS::Error* error, uint64_t working_set) {
 }
 
 std::string raise_limit(uint64_t bytes) {
-  return "`sudo sysctl iogpu.wired_limit_mb=" + std::to_string((bytes >> 20) + 1) +
-         "` on a Mac with more memory than that";
+  const std::string megabytes = std::to_string((bytes >> 20) + 1);
+  return "`sudo sysctl iogpu.wired_limit_mb=" + megabytes + "` on a Mac with more memory";
 }
 
 }  // namespace gptoss::metal

@@ -71,19 +71,14 @@ Ref<MTL::ComputePipelineDescriptor> describe(const KernelInfo& kernel, MTL::Func
 }
 
 void check(const KernelInfo& kernel, const Requests::Result& result) {
-  if (!result.state) {
-    throw failure(std::string("the kernel ") + kernel.name + " makes no pipeline: " + result.words,
-                  kRemedy);
-  }
-  const uint64_t threads = result.state->maxTotalThreadsPerThreadgroup();
-  const uint64_t width = result.state->threadExecutionWidth();
-  if (threads < kernel.threads || width != 32) {
-    throw failure(std::string("the kernel ") + kernel.name + " needs " +
-                      std::to_string(kernel.threads) +
-                      " threads in simdgroups of 32, this GPU has " + std::to_string(threads) +
-                      " in simdgroups of " + std::to_string(width),
-                  kRemedy);
-  }
+  const auto& state = result.state;
+  const bool fits = state && state->maxTotalThreadsPerThreadgroup() >= kernel.threads &&
+                    state->threadExecutionWidth() == 32;
+  if (fits) return;
+  const std::string size = std::to_string(kernel.threads) + " threads in simdgroups of 32";
+  throw failure(std::string("the kernel ") + kernel.name + " makes no pipeline for " + size +
+                    (result.words.empty() ? "" : ": " + result.words),
+                kRemedy);
 }
 
 }  // namespace

@@ -2,17 +2,15 @@
 
 #include <algorithm>
 #include <stdexcept>
-#include <string>
 
 namespace gptoss::metal {
 
 void Plan::add(Kernel kernel, const void* args, size_t args_bytes, uint32_t count,
                const Slice* buffers, size_t buffer_count, int layer) {
   const KernelInfo& kernel_info = info(kernel);
-  if (args_bytes != kernel_info.args_bytes || buffer_count != kernel_info.parameters.size()) {
-    throw std::logic_error(std::string("a step of ") + kernel_info.name +
-                           " does not fit the kernel table");
-  }
+  const bool fits =
+      args_bytes == kernel_info.args_bytes && buffer_count == kernel_info.parameters.size();
+  if (!fits) throw std::logic_error("a step does not fit the kernel table");
   Step step{kernel, count, {}, {}, layer};
   std::memcpy(step.args.data(), args, args_bytes);
   std::copy_n(buffers, buffer_count, step.buffers.begin());

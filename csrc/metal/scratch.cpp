@@ -46,9 +46,9 @@ uint64_t Scratch::row_bytes(Area area) const {
     case Area::tiles:  // rows of this area are tiles
       return sizeof(ExpertTile);
     case Area::outputs:
-      return size(config_.top_k) * static_cast<uint64_t>(config_.hidden);
+      break;
   }
-  return 0;
+  return size(config_.top_k) * static_cast<uint64_t>(config_.hidden);
 }
 
 uint32_t Scratch::tiles(const Config& config, int tokens) {

@@ -24,9 +24,12 @@ BIG = {"max_buffer_length": 9 << 30, "working_set": 12 << 30, "macos": 15}
 @pytest.fixture
 def device(softmetal: ModuleType) -> Iterator[ModuleType]:
     """To be made small, and as large as before afterwards."""
+    gc.collect()
+    mode = softmetal.mode()
     yield softmetal
     softmetal.set_device(**BIG)
     softmetal.set_slowdown(0)
+    softmetal.set_mode(mode)
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +102,7 @@ def test_working_set_too_small_for_a_long_sequence(
     assert np.array_equal(session.logits(), expected)
     with pytest.raises(Error, match=r"GB beside the .* GB in use.*shorter context"):
         session.sync(tokens[:30] + tokens)
+    session.rewind(0)
     session.sync(tokens[:30])
     assert np.array_equal(session.logits(), expected)
 
@@ -118,7 +122,6 @@ def test_macos_14_has_no_residency_sets(
     session.sync(tokens[:30])
     found = session.logits().copy()
     del session, model
-    device.set_mode("fast")
     assert np.array_equal(found, expected)
 
 
@@ -152,6 +155,26 @@ def test_cancelling(device: ModuleType, path: Path, tokens: list[int]) -> None:
     assert session.length % 64 == 0
     assert session.length < len(tokens)
     session.sync(tokens)
+    assert np.array_equal(session.logits(), expected)
+
+
+def test_a_tight_machine_has_few_residency_sets(
+    device: ModuleType, path: Path, tokens: list[int]
+) -> None:
+    """Sets hold at most a twentieth of the working set each, but a queue takes only 32."""
+    long = (tokens * 2)[:550]
+    model = _core.Model(str(path), backend="metal")
+    session = _core.Session(model, context=600, chunk=64)
+    session.sync(long)
+    expected = session.logits().copy()
+    room = used(path) + session.bytes + (64 << 10)
+    del session, model
+    device.set_device(**{**BIG, "working_set": room})
+    model = _core.Model(str(path), backend="metal")
+    assert model.device == _core.metal_device()["name"]
+    session = _core.Session(model, context=600, chunk=64)
+    session.sync(long)
+    assert 9 <= device.live_objects()["MTLResidencySet"] <= 32
     assert np.array_equal(session.logits(), expected)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gptoss_metal import _core
+from gptoss_metal.convert import shape, write_random_model
 from tests.logits.cases import Case
 
 LAYERS = 2
@@ -20,6 +21,13 @@ PREFILL = ["norm_rows", "rope", "attention_prefill", "expert_sort", "grouped_gat
 @pytest.fixture(scope="module")
 def path(small: Case) -> Path:
     return small.file("q8")
+
+
+@pytest.fixture(scope="module")
+def deeper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three layers: a decode step takes more than one command buffer."""
+    small = shape(num_hidden_layers=3, hidden_size=64, intermediate_size=64, vocab_size=512)
+    return write_random_model(tmp_path_factory.mktemp("deeper") / "model.safetensors", small, "q8")
 
 
 @pytest.fixture(scope="module")
@@ -85,21 +93,28 @@ def test_prefill_leaves_out_what_nobody_needs(
     [("ignore_barrier", "missing-barrier"), ("ignore_fence_wait", "missing-fence")],
 )
 def test_each_one_is_needed(
-    path: Path, tokens: list[int], checked: ModuleType, kind: str, fault: str, finding: str
+    path: Path,
+    deeper: Path,
+    tokens: list[int],
+    checked: ModuleType,
+    kind: str,
+    fault: str,
+    finding: str,
 ) -> None:
     """Without any one of them, checked mode sees what could go wrong; with all, nothing."""
-    session = _core.Session(_core.Model(str(path), backend="metal"), context=600, chunk=64)
-    prompt = tokens[:20]
+    model = _core.Model(str(deeper if kind == "decode" else path), backend="metal")
+    session = _core.Session(model, context=600, chunk=64)
+    prompt = tokens[:10]
 
     def compute() -> None:
         if kind == "slices":
-            session.all_logits(tokens[:20])
+            session.all_logits(prompt)
         elif kind == "prefill":
             session.rewind(0)
             session.sync(prompt)
         else:
-            session.rewind(20)
-            session.step(tokens[20])
+            session.rewind(len(prompt))
+            session.step(tokens[10])
 
     session.sync(prompt)
     checked.clear_faults()

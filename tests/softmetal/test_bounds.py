@@ -169,3 +169,20 @@ def test_bounds_behind_addresses(checked: ModuleType) -> None:
     assert parties(finding) == {lines_of(BINDLESS)["store"]}
     assert "thread (31, 0, 0) of group (1, 0, 0)" in finding["first"]
     assert "byte 124" in finding["text"]
+
+
+@pytest.mark.parametrize("const", ["const ", ""])
+def test_writes_to_what_is_bound_for_reading(checked: ModuleType, const: str) -> None:
+    """A cast can remove `const`; the write is noticed all the same."""
+    source = msl(f"""
+kernel void mend(device {const}float* x [[buffer(0)]], uint i [[thread_position_in_grid]]) {{
+  ((device float*)x)[i] = 1;  // @store
+}}
+""")
+    x = np.zeros(32, np.float32)
+    checked.run(source, [("dispatch", "mend", {0: x}, {}, (1, 1, 1), (32, 1, 1))])
+    assert np.all(x == 1)
+    if const:
+        finding = only_finding(checked, "read-only-write", "mend")
+        assert parties(finding) == {lines_of(source)["store"]}
+        assert "argument `x` (buffer 0" in finding["second"]

@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from tests.softmetal.harness import msl
+from tests.softmetal.harness import msl, only_finding
 
 IDS = msl("""
 kernel void ids(device uint* y [[buffer(0)]], uint3 grid [[thread_position_in_grid]],
@@ -53,14 +53,49 @@ def test_positions_in_three_dimensions(metal: ModuleType, command: str) -> None:
     assert np.array_equal(y, expected)
 
 
-def test_ragged_grids_are_refused(metal: ModuleType) -> None:
-    """A limit, and an honest one: partial threadgroups are not played."""
-    y = np.zeros(12 * 64, np.uint32)
-    (error,) = metal.run(IDS, [("dispatch_threads", "ids", {0: y}, {}, (33, 1, 1), (32, 1, 1))])
-    (finding,) = metal.take_findings()
-    assert error
-    assert finding["kind"] == "api"
-    assert "partial threadgroups" in finding["text"]
+RAGGED = msl("""
+kernel void edges(device uint* y [[buffer(0)]], uint3 grid [[thread_position_in_grid]],
+                  uint3 total [[threads_per_grid]], uint index [[thread_index_in_threadgroup]],
+                  uint3 size [[threads_per_threadgroup]],
+                  uint3 full [[dispatch_threads_per_threadgroup]]) {
+  device uint* row = y + 4 * (grid.x + total.x * (grid.y + total.y * grid.z));
+  row[0] = index;
+  row[1] = size.x + 10 * size.y + 100 * size.z;
+  row[2] = full.x + 10 * full.y + 100 * full.z;
+  row[3] = simd_sum(1);
+}
+""")
+
+
+@pytest.mark.parametrize("mode", ["fast", "checked"])
+def test_ragged_grids(metal: ModuleType, mode: str) -> None:
+    """The last threadgroups of each dimension are smaller, and so are their simdgroups."""
+    metal.set_mode(mode)
+    total, size = (13, 7, 3), (8, 4, 2)
+    y = np.zeros((*reversed(total), 4), np.uint32)
+    assert metal.run(RAGGED, [("dispatch_threads", "edges", {0: y}, {}, total, size)]) == [""]
+    for z, y_, x in np.ndindex(*reversed(total)):
+        thread = [p % s for p, s in zip((x, y_, z), size, strict=True)]
+        begin = [p - t for p, t in zip((x, y_, z), thread, strict=True)]
+        here = [min(s, n - b) for s, n, b in zip(size, total, begin, strict=True)]
+        index = thread[0] + here[0] * (thread[1] + here[1] * thread[2])
+        count = here[0] * here[1] * here[2]
+        lanes = min(32, count - index // 32 * 32)
+        assert y[z, y_, x].tolist() == [index, here[0] + 10 * here[1] + 100 * here[2], 248, lanes]
+
+
+def test_parties_of_ragged_grids(checked: ModuleType) -> None:
+    """Positions in messages are right in small threadgroups, too."""
+    source = msl("""
+kernel void same(device uint* y [[buffer(0)]], uint2 i [[thread_position_in_grid]]) {
+  if (i.x == 9) y[0] = i.y;  // @write
+}
+""")
+    y = np.zeros(1, np.uint32)
+    checked.run(source, [("dispatch_threads", "same", {0: y}, {}, (10, 2, 1), (8, 2, 1))])
+    finding = only_finding(checked, "race", "same")
+    assert "thread (1, 1, 0) of group (1, 0, 0)" in finding["first"]
+    assert "thread (1, 0, 0) of group (1, 0, 0)" in finding["second"]
 
 
 CONSTANTS = msl("""

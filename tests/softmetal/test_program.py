@@ -36,8 +36,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
         includes += ["-isystem", str(ROOT / folder)]
     subprocess.run(
         [sys.executable, "-m", "ziglang", "c++", "-std=c++20", "-fblocks", "-O1",
-         "-fno-sanitize=undefined", *includes, str(Path(__file__).parent / "program.cpp"),
-         *objects(), "-o", str(target)],
+         "-fno-sanitize=undefined", "-fno-delete-null-pointer-checks", *includes,
+         str(Path(__file__).parent / "program.cpp"), *objects(), "-o", str(target)],
         check=True,
     )  # fmt: skip
     return target

@@ -5,7 +5,7 @@
 
 #include "softmetal/state.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 namespace {
 
@@ -61,4 +61,4 @@ const Class& AutoreleasePool::cls() {
   return cls;
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

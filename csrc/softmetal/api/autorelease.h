@@ -5,7 +5,7 @@
 
 #include "softmetal/api/runtime.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 class AutoreleasePool : public Object {
  public:
@@ -23,4 +23,4 @@ class AutoreleasePool : public Object {
   std::vector<Object*> objects_;
 };
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -107,7 +107,7 @@ void _Block_object_assign(void* to, const void* object, const int flags) {
   if ((flags & kByrefCaller) == 0) {
     switch (flags & kFieldMask) {
       case kObjectField:
-        if (value != nullptr) static_cast<softmetal::Object*>(value)->retain();
+        if (value != nullptr) static_cast<softmetal::api::Object*>(value)->retain();
         break;
       case kBlockField:
         value = _Block_copy(object);
@@ -127,7 +127,7 @@ void _Block_object_dispose(const void* object, const int flags) {
   void* value = const_cast<void*>(object);
   switch (flags & kFieldMask) {
     case kObjectField:
-      if (value != nullptr) static_cast<softmetal::Object*>(value)->release();
+      if (value != nullptr) static_cast<softmetal::api::Object*>(value)->release();
       break;
     case kBlockField:
       _Block_release(object);

@@ -1,7 +1,7 @@
 // Blocks, by their public ABI: a heap copy that calls with the block's own parameters.
 #pragma once
 
-namespace softmetal {
+namespace softmetal::api {
 
 // A block's layout up to what a caller needs.
 struct BlockHeader {
@@ -33,7 +33,7 @@ class Block<R(A...)> {
   BlockHeader* block_ = nullptr;
 };
 
-}  // namespace softmetal
+}  // namespace softmetal::api
 
 extern "C" {
 void* _Block_copy(const void* block);
@@ -41,10 +41,10 @@ void _Block_release(const void* block);
 }
 
 template <class R, class... A>
-softmetal::Block<R(A...)>::Block(const void* block)
+softmetal::api::Block<R(A...)>::Block(const void* block)
     : block_(static_cast<BlockHeader*>(block == nullptr ? nullptr : _Block_copy(block))) {}
 
 template <class R, class... A>
-softmetal::Block<R(A...)>::~Block() {
+softmetal::api::Block<R(A...)>::~Block() {
   if (block_ != nullptr) _Block_release(block_);
 }

@@ -13,7 +13,7 @@
 #include "softmetal/api/work.h"
 #include "softmetal/control.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 namespace {
 
@@ -58,11 +58,15 @@ const Class* find_class(const char* name) {
   return nullptr;
 }
 
+}  // namespace softmetal::api
+
+namespace softmetal {
+
 std::map<std::string, uint64_t> live_objects() {
   constexpr int kLongest = 2000;  // milliseconds that other threads get to finish
-  Work::wait_until_none(kLongest);
+  api::Work::wait_until_none(kLongest);
   std::map<std::string, uint64_t> live;
-  for (const Class* cls : all_classes()) {
+  for (const api::Class* cls : api::all_classes()) {
     if (cls->live > 0) live[cls->name()] = static_cast<uint64_t>(cls->live.load());
   }
   return live;

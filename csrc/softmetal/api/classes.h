@@ -3,9 +3,9 @@
 
 #include "softmetal/api/runtime.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 // nullptr if there is none.
 const Class* find_class(const char* name);
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -13,8 +13,8 @@ extern "C" {
 __attribute__((visibility("hidden"))) void softmetal_nil_method();
 
 // The function of `selector` for `receiver`. Never returns for unknown methods.
-__attribute__((visibility("hidden"), used)) softmetal::Imp softmetal_look_up(
-    softmetal::Object* receiver, SEL selector) {
+__attribute__((visibility("hidden"), used)) softmetal::api::Imp softmetal_look_up(
+    softmetal::api::Object* receiver, SEL selector) {
   if (receiver == nullptr) return &softmetal_nil_method;
   const std::string cls = receiver->cls_of().name();
   if (!receiver->alive()) {
@@ -22,7 +22,7 @@ __attribute__((visibility("hidden"), used)) softmetal::Imp softmetal_look_up(
     softmetal::report({"use-after-release", "", call, "", call + " is sent to a destroyed object"});
     return &softmetal_nil_method;
   }
-  const softmetal::Imp imp = receiver->cls_of().find(selector, receiver->is_class());
+  const softmetal::api::Imp imp = receiver->cls_of().find(selector, receiver->is_class());
   if (imp == nullptr) {
     std::fprintf(stderr,
                  "[software Metal] unrecognized selector %c[%s %s] (macOS %d). Try: a method "

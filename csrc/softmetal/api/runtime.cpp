@@ -18,7 +18,7 @@ struct objc_selector {
   std::string name;
 };
 
-namespace softmetal {
+namespace softmetal::api {
 
 namespace {
 
@@ -143,12 +143,12 @@ Object* Class::create() const {
   return create_ == nullptr || since_ > macos_version() ? nullptr : create_();
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api
 
 extern "C" {
 
 SEL sel_registerName(const char* name) {
-  softmetal::Selectors& s = softmetal::selectors();
+  softmetal::api::Selectors& s = softmetal::api::selectors();
   const std::lock_guard<std::mutex> lock(s.mutex);
   auto& selector = s.by_name[name];
   if (!selector) selector = std::make_unique<objc_selector>(objc_selector{name});
@@ -159,8 +159,8 @@ const char* sel_getName(SEL selector) { return selector->name.c_str(); }
 
 // The class, or nil.
 Class objc_lookUpClass(const char* name) {
-  const softmetal::Class* cls = softmetal::find_class(name);
-  return reinterpret_cast<Class>(const_cast<softmetal::Class*>(cls));
+  const softmetal::api::Class* cls = softmetal::api::find_class(name);
+  return reinterpret_cast<Class>(const_cast<softmetal::api::Class*>(cls));
 }
 
 Class objc_getClass(const char* name) { return objc_lookUpClass(name); }

@@ -13,7 +13,7 @@
 #include <unordered_map>
 #include <utility>
 
-namespace softmetal {
+namespace softmetal::api {
 
 class Class;
 class String;
@@ -168,4 +168,4 @@ T* autoreleased(T* object) {
   return object;
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -4,7 +4,7 @@
 #include <condition_variable>
 #include <mutex>
 
-namespace softmetal {
+namespace softmetal::api {
 
 namespace {
 
@@ -41,4 +41,4 @@ bool Work::wait_until_none(int milliseconds) {
                             [&] { return c.value == 0; });
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

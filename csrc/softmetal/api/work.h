@@ -1,7 +1,7 @@
 // Counts what other threads still do, so that counting objects can wait for it.
 #pragma once
 
-namespace softmetal {
+namespace softmetal::api {
 
 class Work {
  public:
@@ -13,4 +13,4 @@ class Work {
   static bool wait_until_none(int milliseconds);
 };
 
-}  // namespace softmetal
+}  // namespace softmetal::api

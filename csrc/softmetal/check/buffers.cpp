@@ -22,14 +22,16 @@ Buffer::Buffer(const BufferInfo& given) : info(given), pages(given.bytes) {
   }
 }
 
-void BufferTable::created(const BufferInfo& info) {
+uint64_t BufferTable::created(const BufferInfo& info) {
   auto buffer = std::make_shared<Buffer>(info);
   const std::lock_guard lock(mutex_);
   buffer->id = ++count_;
   std::erase_if(dead_, [&](const auto& old) {
     return slot_begin(*old) < slot_end(*buffer) && slot_begin(*buffer) < slot_end(*old);
   });
+  const uint64_t id = buffer->id;
   live_[slot_end(*buffer)] = std::move(buffer);
+  return id;
 }
 
 void BufferTable::labelled(const uint8_t* data, const std::string& label) {
@@ -38,9 +40,9 @@ void BufferTable::labelled(const uint8_t* data, const std::string& label) {
   if (buffer) buffer->info.label = label;
 }
 
-void BufferTable::destroyed(const uint8_t* data) {
+void BufferTable::destroyed(const uint8_t* data, uint64_t id) {
   const auto buffer = live(reinterpret_cast<uintptr_t>(data));
-  if (!buffer) return;
+  if (!buffer || buffer->id != id) return;
   const std::lock_guard lock(mutex_);
   buffer->destroyed = true;
   live_.erase(slot_end(*buffer));

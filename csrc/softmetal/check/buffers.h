@@ -24,9 +24,12 @@ struct Buffer {
 
 class BufferTable {
  public:
-  void created(const BufferInfo& info);
+  // Returns the buffer's number.
+  uint64_t created(const BufferInfo& info);
   void labelled(const uint8_t* data, const std::string& label);
-  void destroyed(const uint8_t* data);
+  // Does nothing if another buffer has taken the place of this one: memory of the program itself
+  // may be mapped anew before the last command buffer lets go of a no-copy buffer.
+  void destroyed(const uint8_t* data, uint64_t id);
   // The live buffer in whose slot the address lies, or nullptr.
   std::shared_ptr<Buffer> live(uintptr_t address) const;
   // A buffer that was released, in whose former slot the address lies, or nullptr.

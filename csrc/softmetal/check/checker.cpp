@@ -95,13 +95,17 @@ LedgerEntry Checker::Impl::end() {
 Checker::Checker() : impl_(std::make_unique<Impl>()) {}
 Checker::~Checker() = default;
 
-void Checker::buffer_created(const BufferInfo& buffer) { impl_->buffers.created(buffer); }
+uint64_t Checker::buffer_created(const BufferInfo& buffer) {
+  return impl_->buffers.created(buffer);
+}
 
 void Checker::buffer_labelled(const uint8_t* data, const std::string& label) {
   impl_->buffers.labelled(data, label);
 }
 
-void Checker::buffer_destroyed(const uint8_t* data) { impl_->buffers.destroyed(data); }
+void Checker::buffer_destroyed(const uint8_t* data, uint64_t id) {
+  impl_->buffers.destroyed(data, id);
+}
 
 void Checker::command_buffer_committed(uint64_t queue, uint64_t command_buffer) {
   const std::lock_guard lock(impl_->order_mutex);

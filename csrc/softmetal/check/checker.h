@@ -31,9 +31,10 @@ class Checker : public Observer {
   Checker();
   ~Checker() override;
 
-  void buffer_created(const BufferInfo& buffer);
+  // Returns the number by which buffer_destroyed() knows it.
+  uint64_t buffer_created(const BufferInfo& buffer);
   void buffer_labelled(const uint8_t* data, const std::string& label);
-  void buffer_destroyed(const uint8_t* data);
+  void buffer_destroyed(const uint8_t* data, uint64_t id);
 
   void command_buffer_committed(uint64_t queue, uint64_t command_buffer);
   void command_buffer_finished(uint64_t command_buffer);

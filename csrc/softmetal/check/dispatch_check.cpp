@@ -255,7 +255,8 @@ void DispatchCheck::page_access(Region& region, const Access& access, uint32_t n
 
 void DispatchCheck::check_prior(Region& region, Page& page, const Access& access, uint32_t first,
                                 uint32_t count) {
-  for (const PriorPage& prior : page.prior) {
+  // What was reported already is looked for no more: a program full of faults would take forever.
+  std::erase_if(page.prior, [&](const PriorPage& prior) {
     const auto touched = [&](uint32_t at, uint32_t length, bool& writes) {
       const Footprint& past = *prior.footprint;
       writes = past.any(prior.page->write, at, length) ||
@@ -265,11 +266,11 @@ void DispatchCheck::check_prior(Region& region, Page& page, const Access& access
              (!access.atomic && past.any(prior.page->atomic_load, at, length));
     };
     bool other_writes = false;
-    if (!touched(first, count, other_writes)) continue;
+    if (!touched(first, count, other_writes)) return false;
     uint32_t byte = first;
     while (!touched(byte, 1, other_writes)) ++byte;
-    report_prior(region, access, prior, other_writes, page.number, byte);
-  }
+    return !report_prior(region, access, prior, other_writes, page.number, byte);
+  });
 }
 
 void DispatchCheck::transfer(uintptr_t address, uint64_t bytes, bool write) {

@@ -89,7 +89,8 @@ class DispatchCheck {
   void nowhere(const Access& access);
   void report_race(const std::string& where, const Access& access,
                    const CellPage::Conflict& conflict, bool in_group_memory);
-  void report_prior(const Region& region, const Access& access, const PriorPage& prior,
+  // False: such a pair was reported before.
+  bool report_prior(const Region& region, const Access& access, const PriorPage& prior,
                     bool other_writes, uint32_t page, uint32_t byte);
   void send(const std::string& kind, const std::string& first, const std::string& second,
             const std::string& what);

@@ -105,7 +105,7 @@ void DispatchCheck::report_race(const std::string& where, const Access& access,
   if (!is_new(groups ? 5 : 6, low, high)) return;
   std::string remedy;
   if (groups) {
-    remedy = "no barrier orders threadgroups: use atomics, or a second dispatch";
+    remedy = "atomics, or a second dispatch; no barrier orders threadgroups";
   } else {
     const bool near = other.thread / kSimdWidth == access.thread->index / kSimdWidth;
     remedy = std::string(near ? "simdgroup_barrier or " : "") + "threadgroup_barrier(mem_flags::" +
@@ -118,12 +118,13 @@ void DispatchCheck::report_race(const std::string& where, const Access& access,
            " it, and nothing orders the two. Try: " + remedy);
 }
 
-void DispatchCheck::report_prior(const Region& region, const Access& access, const PriorPage& prior,
+bool DispatchCheck::report_prior(const Region& region, const Access& access, const PriorPage& prior,
                                  bool other_writes, uint32_t page, uint32_t byte) {
   const PastCommand& past = *around_.unordered[prior.command];
   const PageUse* use = prior.footprint->use(*prior.page, byte, 1, other_writes);
   const uint16_t instruction = use ? use->instruction : 0;
-  if (!is_new(7, access.instruction, uint64_t{prior.command} << 16 | instruction)) return;
+  // Once for a pair of instructions, however many earlier commands ran the other one.
+  if (!is_new(7, access.instruction, past.instructions[instruction])) return false;
   const bool same_encoder = past.command.encoder == self_.command.encoder;
   std::string second = command_text(past);
   if (use && past.kernel) {
@@ -136,12 +137,14 @@ void DispatchCheck::report_prior(const Region& region, const Access& access, con
   }
   const std::string remedy =
       same_encoder ? "memoryBarrier between the two dispatches of the concurrent encoder"
-                   : "updateFence at the end of the earlier encoder and waitForFence in this one";
+                   : "updateFence in the earlier encoder and waitForFence in this one, or an event "
+                     "between queues";
   const std::string at = "byte " + std::to_string(uint64_t{page} * kPageBytes + byte);
   send(same_encoder ? "missing-barrier" : "missing-fence", party(access), second,
        party(access) + " " + verb_text(access.write, access.atomic) + " " + at + " of " +
            region.name + "; the earlier " + second + " " + verb_text(other_writes, false) +
            " it, and nothing orders the two. Try: " + remedy);
+  return true;
 }
 
 void DispatchCheck::divergence(const std::string& description) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -31,10 +32,21 @@ fs::path directory() {
   return path / "softmetal";
 }
 
+// Entries that nobody read for a month go.
+void prune(const fs::path& folder) {
+  std::error_code ignored;
+  const auto oldest = fs::file_time_type::clock::now() - std::chrono::hours(24 * 30);
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const auto used = entry.last_write_time(ignored);
+    if (!ignored && used < oldest) fs::remove(entry.path(), ignored);
+  }
+}
+
 // A cache that can't be written is no error.
 void keep(const fs::path& target, const std::string& content) {
   std::error_code ignored;
   fs::create_directories(target.parent_path(), ignored);
+  prune(target.parent_path());
   std::string part = target.string() + ".XXXXXX";
   const int descriptor = mkstemp(part.data());
   if (descriptor < 0) return;
@@ -81,7 +93,11 @@ std::string cached(const std::string& key, const std::function<void(const std::s
   std::string kept = read_all(path.string());
   if (kept.size() > kDigits) {
     std::string content = kept.substr(kDigits);
-    if (kept.compare(0, kDigits, content_hash(content)) == 0) return content;
+    if (kept.compare(0, kDigits, content_hash(content)) == 0) {
+      std::error_code ignored;
+      fs::last_write_time(path, fs::file_time_type::clock::now(), ignored);
+      return content;
+    }
   }
   TemporaryFile made(".so");
   make(made.path());

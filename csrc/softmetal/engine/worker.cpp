@@ -134,6 +134,7 @@ void Worker::place(const Size3& position) {
     simdgroup.running = starts_[s];
   }
   group_.waiting = 0;
+  located_ = nullptr;
   const uint32_t count = arranged_.x * arranged_.y * arranged_.z;
   const uint32_t x = position.x * dispatch_.threads.x, y = position.y * dispatch_.threads.y,
                  z = position.z * dispatch_.threads.z;
@@ -168,18 +169,22 @@ bool Worker::run_group(uint64_t index) {
   return !abandoned_;
 }
 
-ThreadPosition Worker::position() const {
+const ThreadPosition& Worker::position() {
   const abi::Fiber& fiber = *group_.current;
-  return {{group_.position[0], group_.position[1], group_.position[2]},
-          {fiber.x, fiber.y, fiber.z},
-          fiber.index,
-          fiber.simdgroup->index,
-          fiber.lane};
+  if (located_ != &fiber) {
+    position_ = {{group_.position[0], group_.position[1], group_.position[2]},
+                 {fiber.x, fiber.y, fiber.z},
+                 fiber.index,
+                 fiber.simdgroup->index,
+                 fiber.lane};
+    located_ = &fiber;
+  }
+  return position_;
 }
 
 void Worker::diverge(abi::Group* group, const abi::Site* first, const abi::Site* second) {
   Worker& worker = *static_cast<Worker*>(group->engine);
-  const ThreadPosition thread = worker.position();
+  const ThreadPosition& thread = worker.position();
   worker.divergence_ =
       "threads of one " + std::string(first == &group->site ? "threadgroup" : "simdgroup") +
       " diverge: some came to " + describe(*first) + ", thread " + text(thread.thread) +

@@ -31,7 +31,7 @@ class Worker {
   static void access(unsigned long long pc, const volatile void* address, unsigned long long bytes,
                      int write, int atomic);
   static Worker& current() { return *static_cast<Worker*>(abi::current_group()->engine); }
-  ThreadPosition position() const;
+  const ThreadPosition& position();  // of the running thread
   [[noreturn]] void abandon();
 
   const Dispatch& dispatch_;
@@ -44,6 +44,8 @@ class Worker {
   abi::Fiber* first_ = nullptr;
   std::vector<abi::Fiber*> starts_;  // of each simdgroup: the first fiber of its ring
   std::vector<Observer::Block> blocks_;
+  const abi::Fiber* located_ = nullptr;  // whose position is in position_
+  ThreadPosition position_;
   std::string divergence_;
   bool abandoned_ = false;
 };

@@ -68,7 +68,7 @@ typedef bool bool4 __attribute__((ext_vector_type(4)));
 #undef SOFTMETAL_VECTORS
 #undef SOFTMETAL_PACKED3
 
-SOFTMETAL_INLINE constexpr half operator""h(long double value) { return static_cast<half>(value); }
+SOFTMETAL_INLINE consteval half operator""h(long double value) { return static_cast<half>(value); }
 SOFTMETAL_INLINE constexpr bfloat operator"" bf(long double value) {
   return static_cast<bfloat>(static_cast<float>(value));
 }

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from tests.reference.formats import E2M1, Float64
-from tests.reference.operations import linear, swiglu
+from tests.reference.operations import linear, moe, swiglu
 
 from .arrays import Experts, Float32, assert_close, empty, experts, launch, normal, pack
 
@@ -183,10 +183,45 @@ def test_some_experts_have_no_tokens() -> None:
     assert_close(gated, expected[order], tolerance(True, 64))
 
 
+@pytest.mark.parametrize("exact", [False, True])
+def test_all_four_steps_together(exact: bool) -> None:
+    """Sort, gate_up, down and mix are the reference's mixture of experts."""
+    rng = np.random.default_rng(6)
+    count, total, top_k, hidden, width = 75, 6, 4, 128, 64
+    first, second = experts(rng, total, 2 * width, hidden), experts(rng, total, hidden, width)
+    logits = rng.standard_normal((count, total))
+    chosen = np.argsort(-logits, axis=1)[:, :top_k].astype(np.uint32)
+    shares = np.exp(np.take_along_axis(logits, chosen.astype(np.int64), axis=1))
+    shares /= shares.sum(axis=1, keepdims=True)
+    x, residual = normal(rng, count, hidden), normal(rng, count, hidden)
+    expected = residual + moe(
+        x.astype(np.float64),
+        logits,
+        top_k,
+        first.values,
+        first.bias.astype(np.float64),
+        second.values,
+        second.bias.astype(np.float64),
+        LIMIT,
+    )
+
+    order, tiles = run_sort(chosen, total)
+    gated, outputs = empty(chosen.size, width), empty(chosen.size, hidden)
+    common = {2: order, 3: tiles}
+    buffers = {1: x, **common, 4: first.blocks, 5: first.scales, 6: first.bias, 7: gated}
+    args = pack(2 * width, hidden, top_k, LIMIT)
+    launch("grouped_gate_up", args, buffers, len(tiles), exact=exact)
+    buffers = {1: gated, **common, 4: second.blocks, 5: second.scales, 6: second.bias, 7: outputs}
+    launch("grouped_down", pack(hidden, width, top_k, 0.0), buffers, len(tiles), exact=exact)
+    buffers = {1: outputs, 2: shares.astype(np.float32), 3: residual}
+    launch("mix", pack(count, hidden, top_k), buffers, count)
+    assert_close(residual, expected, tolerance(exact, hidden))
+
+
 def every_code(scale: int) -> tuple[Experts, Float64]:
     """An expert [64, 64]: row r holds the 16 codes in turn, starting with code r."""
     codes = ((np.arange(64)[:, None] + np.arange(64)) % 16).astype(np.uint8)
-    blocks = (codes[:, 0::2] | codes[:, 1::2] << 4).reshape(1, 64, 2, 16)
+    blocks = (codes[:, 0::2] | codes[:, 1::2] << 4).astype(np.uint8).reshape(1, 64, 2, 16)
     scales = np.full((1, 64, 2), scale, dtype=np.uint8)
     return Experts(blocks, scales, np.zeros((1, 64), np.float32)), E2M1[codes].astype(np.float64)
 

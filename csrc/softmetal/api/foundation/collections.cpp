@@ -1,6 +1,6 @@
 #include "softmetal/api/foundation/collections.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 namespace {
 
@@ -87,4 +87,4 @@ const Class& Enumerator::cls() {
   return cls;
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -5,7 +5,7 @@
 
 #include "softmetal/api/runtime.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 class Array : public Object {
  public:
@@ -56,4 +56,4 @@ class Enumerator : public Object {
   std::size_t position_ = 0;
 };
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -1,6 +1,6 @@
 #include "softmetal/api/foundation/error.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 namespace {
 
@@ -54,4 +54,4 @@ const Class& Error::cls() {
   return cls;
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -6,7 +6,7 @@
 #include "softmetal/api/foundation/collections.h"
 #include "softmetal/api/foundation/string.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 class Error : public Object {
  public:
@@ -33,4 +33,4 @@ class Error : public Object {
 void set_error(Error** error, const std::string& domain, int64_t code,
                const std::string& description);
 
-}  // namespace softmetal
+}  // namespace softmetal::api

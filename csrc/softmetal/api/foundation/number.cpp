@@ -2,7 +2,7 @@
 
 #include <type_traits>
 
-namespace softmetal {
+namespace softmetal::api {
 
 template <class T>
 Number::Held Number::held(T value) {
@@ -70,4 +70,4 @@ const Class& Number::cls() {
   return cls;
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

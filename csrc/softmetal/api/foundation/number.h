@@ -6,7 +6,7 @@
 #include "softmetal/api/foundation/string.h"
 #include "softmetal/api/runtime.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 class Number : public Object {
  public:
@@ -43,4 +43,4 @@ class Number : public Object {
   Held value_;
 };
 
-}  // namespace softmetal
+}  // namespace softmetal::api

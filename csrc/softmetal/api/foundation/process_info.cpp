@@ -7,7 +7,7 @@
 #include "softmetal/api/foundation/string.h"
 #include "softmetal/state.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 namespace {
 
@@ -52,4 +52,4 @@ const Class& ProcessInfo::cls() {
   return cls;
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -3,7 +3,7 @@
 
 #include "softmetal/api/runtime.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 class ProcessInfo : public Object {
  public:
@@ -11,4 +11,4 @@ class ProcessInfo : public Object {
   static const Class& cls();
 };
 
-}  // namespace softmetal
+}  // namespace softmetal::api

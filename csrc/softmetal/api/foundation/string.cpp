@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <vector>
 
-namespace softmetal {
+namespace softmetal::api {
 
 namespace {
 
@@ -94,4 +94,4 @@ const Class& String::cls() {
   return cls;
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -7,7 +7,7 @@
 
 #include "softmetal/api/runtime.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 class String : public Object {
  public:
@@ -45,4 +45,4 @@ inline std::string text_of(const String* string) {
   return string == nullptr ? std::string() : string->text();
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

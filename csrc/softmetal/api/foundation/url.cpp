@@ -1,6 +1,6 @@
 #include "softmetal/api/foundation/url.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 const Class& Url::cls() {
   static const Class& cls = *new Class(
@@ -11,4 +11,4 @@ const Class& Url::cls() {
   return cls;
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

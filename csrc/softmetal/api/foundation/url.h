@@ -4,7 +4,7 @@
 #include "softmetal/api/foundation/string.h"
 #include "softmetal/api/runtime.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 class Url : public Object {
  public:
@@ -23,4 +23,4 @@ class Url : public Object {
   std::string path_;
 };
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -1,6 +1,6 @@
 #include "softmetal/api/metal/blit_encoder.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 bool BlitEncoder::inside(const char* call, Buffer* buffer, uint64_t offset, uint64_t bytes) {
   if (!open(call) || !usable(buffer, call, "buffer")) return false;
@@ -37,4 +37,4 @@ const Class& BlitEncoder::cls() {
   return cls;
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -3,7 +3,7 @@
 
 #include "softmetal/api/metal/encoder.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 class BlitEncoder : public Encoder {
  public:
@@ -18,4 +18,4 @@ class BlitEncoder : public Encoder {
   void synchronize(Buffer*) {}
 };
 
-}  // namespace softmetal
+}  // namespace softmetal::api

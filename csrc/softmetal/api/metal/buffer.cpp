@@ -3,7 +3,7 @@
 #include "softmetal/api/metal/device.h"
 #include "softmetal/state.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 Buffer::Buffer(Device* device, const std::shared_ptr<Memory>& memory, uint64_t options)
     : Resource(cls(), device, memory), memory_(memory), options_(options) {
@@ -13,10 +13,10 @@ Buffer::Buffer(Device* device, const std::shared_ptr<Memory>& memory, uint64_t o
   info.slot = memory->slot;
   info.slot_bytes = memory->slot_bytes;
   info.tracked = hazard_tracking() == MTL::HazardTrackingModeTracked;
-  checker().buffer_created(info);
+  checked_id_ = checker().buffer_created(info);
 }
 
-Buffer::~Buffer() { checker().buffer_destroyed(memory_->data); }
+Buffer::~Buffer() { checker().buffer_destroyed(memory_->data, checked_id_); }
 
 void Buffer::set_label_text(const std::string& label) {
   Resource::set_label_text(label);
@@ -54,4 +54,4 @@ const Class& Buffer::cls() {
   return cls;
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -6,7 +6,7 @@
 
 #include "softmetal/api/metal/memory.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 class Buffer : public Resource {
  public:
@@ -29,6 +29,7 @@ class Buffer : public Resource {
 
   std::shared_ptr<Memory> memory_;
   uint64_t options_;
+  uint64_t checked_id_ = 0;  // of the checker
 };
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -5,7 +5,7 @@
 #include "softmetal/api/metal/device.h"
 #include "softmetal/state.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 namespace {
 
@@ -212,4 +212,4 @@ const Class& CommandBuffer::cls() {
   return cls;
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -12,7 +12,7 @@
 #include "softmetal/api/metal/command_queue.h"
 #include "softmetal/api/metal/commands.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 class Encoder;
 
@@ -113,4 +113,4 @@ class CommandBuffer : public Labelled {
   std::atomic<double> gpu_start_{0}, gpu_end_{0};
 };
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -6,7 +6,7 @@
 #include "softmetal/api/metal/execution.h"
 #include "softmetal/state.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 namespace {
 
@@ -121,4 +121,4 @@ void CommandBuffer::finish() {
   changed_.notify_all();
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

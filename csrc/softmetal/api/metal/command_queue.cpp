@@ -11,7 +11,7 @@
 #include "softmetal/api/work.h"
 #include "softmetal/state.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 void QueueThread::enqueue(CommandBuffer* buffer) {
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -145,4 +145,4 @@ const Class& CommandQueue::cls() {
   return cls;
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

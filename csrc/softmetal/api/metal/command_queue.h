@@ -10,7 +10,7 @@
 #include "softmetal/api/metal/resource.h"
 #include "softmetal/api/work.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 class CommandBuffer;
 
@@ -74,4 +74,4 @@ class CommandQueue : public Labelled {
   std::vector<Ref<ResidencySet>> sets_;
 };
 
-}  // namespace softmetal
+}  // namespace softmetal::api

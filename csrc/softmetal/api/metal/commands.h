@@ -12,7 +12,7 @@
 #include "softmetal/api/metal/pipeline.h"
 #include "softmetal/engine/dispatch.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 // The bytes of one setBytes call, with scratch behind them.
 struct InlineBytes {
@@ -98,4 +98,4 @@ using Command =
     std::variant<EncoderBegin, EncoderEnd, UseResource, DispatchCommand, BarrierCommand,
                  FenceUpdate, FenceWait, CopyCommand, FillCommand, EventSignal, EventWait>;
 
-}  // namespace softmetal
+}  // namespace softmetal::api

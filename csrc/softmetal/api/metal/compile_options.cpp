@@ -6,7 +6,7 @@
 #include "softmetal/api/metal/library.h"
 #include "softmetal/state.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 namespace {
 
@@ -137,4 +137,4 @@ const Class& FunctionConstants::cls() {
   return cls;
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

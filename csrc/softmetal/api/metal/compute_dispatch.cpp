@@ -4,7 +4,7 @@
 #include "softmetal/api/metal/compute_encoder.h"
 #include "softmetal/state.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 namespace {
 
@@ -159,4 +159,4 @@ void ComputeEncoder::dispatch_indirect(Buffer* buffer, uint64_t offset, MTL::Siz
   record(std::move(made));
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -2,7 +2,7 @@
 
 #include "softmetal/state.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 void ComputeEncoder::set_pipeline(PipelineState* state) {
   constexpr const char* kCall = "setComputePipelineState:";
@@ -125,4 +125,4 @@ const Class& ComputeEncoder::cls() {
   return cls;
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -6,7 +6,7 @@
 
 #include "softmetal/api/metal/encoder.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 class ComputeEncoder : public Encoder {
  public:
@@ -44,4 +44,4 @@ class ComputeEncoder : public Encoder {
   std::array<uint32_t, kThreadgroupSlots> threadgroup_bytes_{};
 };
 
-}  // namespace softmetal
+}  // namespace softmetal::api

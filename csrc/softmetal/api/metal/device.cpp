@@ -3,7 +3,7 @@
 #include "softmetal/api/metal/command_queue.h"
 #include "softmetal/state.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 uint64_t Device::max_buffer_length() { return settings().max_buffer_length; }
 uint64_t Device::working_set() { return settings().working_set; }
@@ -78,23 +78,23 @@ const Class& Device::cls() {
   return cls;
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api
 
 extern "C" {
 
 MTL::Device* MTLCreateSystemDefaultDevice() {
   using softmetal::Fault;
   if (softmetal::fault_hits(Fault::no_device)) return nullptr;
-  return reinterpret_cast<MTL::Device*>(new softmetal::Device);
+  return reinterpret_cast<MTL::Device*>(new softmetal::api::Device);
 }
 
 NS::Array* MTLCopyAllDevices() {
-  std::vector<softmetal::Ref<softmetal::Object>> devices;
+  std::vector<softmetal::api::Ref<softmetal::api::Object>> devices;
   if (MTL::Device* device = MTLCreateSystemDefaultDevice()) {
-    devices.push_back(
-        softmetal::Ref<softmetal::Object>::adopt(reinterpret_cast<softmetal::Device*>(device)));
+    devices.push_back(softmetal::api::Ref<softmetal::api::Object>::adopt(
+        reinterpret_cast<softmetal::api::Device*>(device)));
   }
-  return reinterpret_cast<NS::Array*>(new softmetal::Array(std::move(devices)));
+  return reinterpret_cast<NS::Array*>(new softmetal::api::Array(std::move(devices)));
 }
 
 NS::Array* MTLCopyAllDevicesWithObserver(NS::Object** observer,

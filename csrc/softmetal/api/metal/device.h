@@ -10,7 +10,7 @@
 #include "softmetal/api/metal/pipeline.h"
 #include "softmetal/api/metal/residency_set.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 class CommandQueue;
 
@@ -58,4 +58,4 @@ class Device : public Object {
   void pipeline_with_async(PipelineDescriptor* descriptor, uint64_t options, const void* handler);
 };
 
-}  // namespace softmetal
+}  // namespace softmetal::api

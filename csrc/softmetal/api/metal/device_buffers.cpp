@@ -5,7 +5,7 @@
 #include "softmetal/api/metal/device.h"
 #include "softmetal/state.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 namespace {
 
@@ -56,4 +56,4 @@ Buffer* Device::buffer_no_copy(void* data, uint64_t bytes, uint64_t options,
   return new Buffer(this, Memory::wrap(data, bytes, deallocator), options);
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -7,7 +7,7 @@
 #include "softmetal/api/work.h"
 #include "softmetal/state.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 namespace {
 
@@ -114,4 +114,4 @@ void Device::pipeline_with_async(PipelineDescriptor* descriptor, uint64_t option
   });
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

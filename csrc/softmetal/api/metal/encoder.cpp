@@ -3,7 +3,7 @@
 #include "softmetal/api/metal/device.h"
 #include "softmetal/state.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 Encoder::Encoder(const Class& cls, CommandBuffer* buffer, bool concurrent)
     : Labelled(cls),
@@ -81,4 +81,4 @@ const Class& Encoder::cls() {
   return cls;
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -5,7 +5,7 @@
 
 #include "softmetal/api/metal/command_buffer.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 class Encoder : public Labelled {
  public:
@@ -42,4 +42,4 @@ class Encoder : public Labelled {
   std::vector<Command> commands_;
 };
 
-}  // namespace softmetal
+}  // namespace softmetal::api

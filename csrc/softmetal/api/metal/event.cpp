@@ -5,7 +5,7 @@
 #include "softmetal/api/metal/device.h"
 #include "softmetal/state.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 namespace {
 
@@ -77,4 +77,4 @@ const Class& SharedEvent::cls() {
   return cls;
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -6,7 +6,7 @@
 
 #include "softmetal/api/metal/resource.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 class Fence : public Resource {
  public:
@@ -55,4 +55,4 @@ class SharedEvent : public Event {
   bool wait_until(uint64_t number, uint64_t milliseconds);
 };
 
-}  // namespace softmetal
+}  // namespace softmetal::api

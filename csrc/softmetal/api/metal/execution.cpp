@@ -5,7 +5,7 @@
 
 #include "softmetal/state.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 InlineBytes::InlineBytes(const void* bytes, std::size_t length)
     : length(length), storage((length + kScratch + 15) / 16 + 1) {
@@ -156,4 +156,4 @@ void Execution::operator()(const EventWait& command) {
   if (checked_) checker().event_waited(command_buffer_, command.event.get(), command.value);
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -4,7 +4,7 @@
 #include "softmetal/api/metal/command_buffer.h"
 #include "softmetal/control.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 class Execution {
  public:
@@ -41,4 +41,4 @@ class Execution {
   Failure failure_;
 };
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -7,7 +7,7 @@
 #include "softmetal/api/metal/device.h"
 #include "softmetal/state.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 namespace {
 
@@ -95,4 +95,4 @@ const Class& Function::cls() {
   return cls;
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -12,7 +12,7 @@
 #include "softmetal/api/metal/resource.h"
 #include "softmetal/engine/program.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 class Function;
 
@@ -103,4 +103,4 @@ class Function : public Labelled {
   ConstantValues constants_;
 };
 
-}  // namespace softmetal
+}  // namespace softmetal::api

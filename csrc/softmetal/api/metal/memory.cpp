@@ -2,7 +2,7 @@
 
 #include <sys/mman.h>
 
-namespace softmetal {
+namespace softmetal::api {
 
 namespace {
 
@@ -45,4 +45,4 @@ Memory::~Memory() {
 
 uint64_t Memory::total() { return total_bytes(); }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -7,7 +7,7 @@
 #include "softmetal/api/block.h"
 #include "softmetal/api/metal/resource.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 // Alive as long as the buffer or a command that uses it.
 class Memory : public Lifetime {
@@ -38,4 +38,4 @@ class Memory : public Lifetime {
   const Deallocator deallocator_;
 };
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -6,7 +6,7 @@
 #include "softmetal/api/metal/device.h"
 #include "softmetal/state.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 namespace {
 
@@ -89,4 +89,4 @@ const Class& PipelineState::cls() {
   return cls;
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -6,7 +6,7 @@
 
 #include "softmetal/api/metal/library.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 class PipelineDescriptor : public Labelled {
  public:
@@ -69,4 +69,4 @@ class PipelineState : public Resource {
   std::shared_ptr<Pipeline> pipeline_;
 };
 
-}  // namespace softmetal
+}  // namespace softmetal::api

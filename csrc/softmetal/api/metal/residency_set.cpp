@@ -4,7 +4,7 @@
 
 #include "softmetal/api/metal/device.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 namespace {
 
@@ -104,4 +104,4 @@ const Class& ResidencySet::cls() {
   return cls;
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

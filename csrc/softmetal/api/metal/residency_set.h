@@ -6,7 +6,7 @@
 
 #include "softmetal/api/metal/buffer.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 class ResidencySetDescriptor : public Labelled {
  public:
@@ -46,4 +46,4 @@ class ResidencySet : public Resource {
   std::vector<Ref<Buffer>> next_, committed_;
 };
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -3,7 +3,7 @@
 #include "softmetal/api/metal/device.h"
 #include "softmetal/state.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 std::string Lifetime::label() const {
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -48,4 +48,4 @@ const Class& Resource::cls() {
   return cls;
 }
 
-}  // namespace softmetal
+}  // namespace softmetal::api

@@ -8,7 +8,7 @@
 #include "softmetal/api/foundation/string.h"
 #include "softmetal/api/runtime.h"
 
-namespace softmetal {
+namespace softmetal::api {
 
 class Device;
 
@@ -59,4 +59,4 @@ class Resource : public Labelled {
   std::shared_ptr<Lifetime> lifetime_;
 };
 
-}  // namespace softmetal
+}  // namespace softmetal::api
