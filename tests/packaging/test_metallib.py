@@ -10,6 +10,7 @@ import pytest
 
 from tests.packaging.programs import ROOT, load
 
+load("kernel_source.py")  # which metallib.py imports
 metallib = load("metallib.py")
 
 XCRUN = """#!/bin/sh
