@@ -35,7 +35,7 @@ def test_the_library_is_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert metallib.main([str(ROOT / "metal"), str(target)]) == 0
     called = (tmp_path / "log").read_text()
     assert called.startswith("-sdk macosx metal -std=metal3.1 -fno-fast-math")
-    body = re.search(r"\{\n(.*)\n\};", target.read_text(), re.DOTALL)
+    body = re.search(r"\[\] = \{\n(.*?)\n\};", target.read_text(), re.DOTALL)
     assert body is not None
     assert bytes(int(n) for n in body[1].split(",") if n.strip()) == b"MTLB\xff\x00x"
 
