@@ -22,7 +22,7 @@ WITH_METAL := PYTHONPATH=$(SOFTMETAL)
 WITH_COVERAGE := $(WITH_METAL) SOFTMETAL_COVERAGE=1 GPTOSS_METAL_COVERAGE=$(COVERAGE)
 METAL_TESTS := tests/softmetal tests/metal
 # Whole models and conversations: without the kernels' coverage counters, which make them slow.
-WHOLE_MODELS := tests/metal/test_logits.py tests/metal/test_chat.py
+WHOLE_MODELS := tests/metal/test_logits.py tests/metal/test_chat.py tests/metal/test_demo.py
 ORDERS := forward reverse seeded:1 seeded:2 seeded:3
 
 .PHONY: build build-metal demo test test-metal test-long wheel-macos lint bench train clean

@@ -64,7 +64,7 @@ typedef uint32_t gptoss_uint;
 // The layer's page table has one entry per page: slot s of the cache (s = position % ring) lies in
 // page s / GPTOSS_PAGE_POSITIONS.
 struct KvPage {
-  GPTOSS_POINTER(void) data;  // [kv_heads, 2, GPTOSS_PAGE_POSITIONS, 64]
+  GPTOSS_POINTER(unsigned char) data;  // [kv_heads, 2, GPTOSS_PAGE_POSITIONS, 64]
 };
 
 // One tile of rows of the grouped matmuls: `rows` consecutive entries of the sorted order, all of

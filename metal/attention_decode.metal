@@ -51,7 +51,7 @@ struct Tile {
 };
 
 // Lane l of 8 gets the sum over these lanes of v[l % 8]: each step sends half of what is left.
-inline float transposed_sum(thread float* v, uint lane) {
+GPTOSS_INLINE float transposed_sum(thread float* v, uint lane) {
   const bool upper4 = (lane & 4) != 0;
   float a[4];
   GPTOSS_UNROLL
@@ -70,7 +70,7 @@ inline float transposed_sum(thread float* v, uint lane) {
   return (upper1 ? b[1] : b[0]) + simd_shuffle_xor(upper1 ? b[0] : b[1], ushort(1));
 }
 
-inline float dot4(float4 a, float4 b, float sum) {
+GPTOSS_INLINE float dot4(float4 a, float4 b, float sum) {
   sum = fma(a.x, b.x, sum);
   sum = fma(a.y, b.y, sum);
   sum = fma(a.z, b.z, sum);
@@ -79,11 +79,11 @@ inline float dot4(float4 a, float4 b, float sum) {
 
 // Logits of the tile's positions step * 4 + lane / 8 for head lane % 8; those that are not visible
 // get the lowest float (their loads go to a visible position, so that nothing unwritten is read).
-inline void tile_logits(thread const Tile& tile,
-                        device const float4* query,
-                        uint heads,
-                        uint lane,
-                        thread float* logits) {
+GPTOSS_INLINE void tile_logits(thread const Tile& tile,
+                               device const float4* query,
+                               uint heads,
+                               uint lane,
+                               thread float* logits) {
   float4 q[kHeadTile][2];  // of 8 heads, this lane's 8 dimensions
   GPTOSS_UNROLL
   for (uint h = 0; h < kHeadTile; ++h) {
@@ -110,11 +110,11 @@ inline void tile_logits(thread const Tile& tile,
 }
 
 // Turns the logits into weights (in the slice, [position, head]) and updates the state.
-inline void tile_weights(thread const Tile& tile,
-                         thread const float* logits,
-                         uint lane,
-                         threadgroup float* slice,
-                         thread Attention& state) {
+GPTOSS_INLINE void tile_weights(thread const Tile& tile,
+                                thread const float* logits,
+                                uint lane,
+                                threadgroup float* slice,
+                                thread Attention& state) {
   float highest = state.highest;
   GPTOSS_UNROLL
   for (uint step = 0; step < kSteps; ++step) {
@@ -140,10 +140,10 @@ inline void tile_weights(thread const Tile& tile,
 }
 
 // Adds the tile's values, times their weights, to the state.
-inline void tile_values(thread const Tile& tile,
-                        uint lane,
-                        threadgroup const float* slice,
-                        thread Attention& state) {
+GPTOSS_INLINE void tile_values(thread const Tile& tile,
+                               uint lane,
+                               threadgroup const float* slice,
+                               thread Attention& state) {
   GPTOSS_UNROLL
   for (uint h = 0; h < kHeadTile; ++h) {
     state.sums[h] *= slice[kFactors + h];
@@ -168,7 +168,7 @@ inline void tile_values(thread const Tile& tile,
 }
 
 // Adds up what the lanes hold and writes it to the slice.
-inline void write_state(thread Attention& state, uint lane, threadgroup float* slice) {
+GPTOSS_INLINE void write_state(thread Attention& state, uint lane, threadgroup float* slice) {
   float sum = state.sum + simd_shuffle_xor(state.sum, ushort(8));
   sum += simd_shuffle_xor(sum, ushort(16));
   if (lane < kHeadTile) {
@@ -190,7 +190,7 @@ inline void write_state(thread Attention& state, uint lane, threadgroup float* s
 
 // Head `head` of the tile: puts the simdgroups' states together and writes the result, two
 // dimensions per lane. `result` is the head's 64 outputs, or its 66 partials if `splits` > 1.
-inline void write_head(
+GPTOSS_INLINE void write_head(
     threadgroup const float* shared, uint head, uint lane, uint splits, device float* result) {
   float highest = kLowest;
   for (uint s = 0; s < kSimds; ++s) {

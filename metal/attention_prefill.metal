@@ -33,17 +33,22 @@ struct QueryState {
 };
 
 // First position that the token at `position` sees.
-inline uint first_visible(uint position, uint window) {
+GPTOSS_INLINE uint first_visible(uint position, uint window) {
   return position >= window ? position - window + 1 : 0;
 }
 
-inline half query_value(float v, thread half&) { return saturated_half(v); }
-inline float query_value(float v, thread float&) { return v; }
+GPTOSS_INLINE half query_value(float v, thread half&) { return saturated_half(v); }
+GPTOSS_INLINE float query_value(float v, thread float&) { return v; }
 
 // `first` is the simdgroup's first query; those beyond the last repeat it.
 template <class T>
-inline void start_queries(constant AttentionArgs& args, device const float* query, float sink,
-                          uint head, uint first, uint lane, thread QueryState<T>& state) {
+GPTOSS_INLINE void start_queries(constant AttentionArgs& args,
+                                 device const float* query,
+                                 float sink,
+                                 uint head,
+                                 uint first,
+                                 uint lane,
+                                 thread QueryState<T>& state) {
   GPTOSS_UNROLL
   for (uint b = 0; b < kQueryBlocks; ++b) {
     const uint token = min(first + 8 * b + matrix_row(lane), args.count - 1);
@@ -65,9 +70,15 @@ inline void start_queries(constant AttentionArgs& args, device const float* quer
 // Turns block b's logits [8, kPositions] into weights and updates the state. Query `token` sees
 // positions begin … token's own; the tile's first position is `position`.
 template <class T, uint kPositions>
-inline void weigh(constant AttentionArgs& args, uint b, uint token, uint position, bool masked,
-                  uint lane, thread simdgroup_float8x8* logits,
-                  thread simdgroup_matrix<T, 8, 8>* weights, thread QueryState<T>& state) {
+GPTOSS_INLINE void weigh(constant AttentionArgs& args,
+                         uint b,
+                         uint token,
+                         uint position,
+                         bool masked,
+                         uint lane,
+                         thread simdgroup_float8x8* logits,
+                         thread simdgroup_matrix<T, 8, 8>* weights,
+                         thread QueryState<T>& state) {
   const uint own = args.start + token;
   const uint begin = first_visible(own, args.window);
   float highest = state.highest[b];
@@ -106,9 +117,13 @@ inline void weigh(constant AttentionArgs& args, uint b, uint token, uint positio
 
 // One tile of positions for the simdgroup's queries `first` ….
 template <class T, uint kPositions>
-inline void attend(constant AttentionArgs& args, uint first, uint position,
-                   threadgroup const T* keys, threadgroup const T* values, uint lane,
-                   thread QueryState<T>& state) {
+GPTOSS_INLINE void attend(constant AttentionArgs& args,
+                          uint first,
+                          uint position,
+                          threadgroup const T* keys,
+                          threadgroup const T* values,
+                          uint lane,
+                          thread QueryState<T>& state) {
   constexpr uint kPitch = kHeadDim + uint(16 / sizeof(T));
   const uint last = first + kSimdQueries - 1;
   const bool masked = position + kPositions - 1 > args.start + first ||
@@ -150,8 +165,12 @@ inline void attend(constant AttentionArgs& args, uint first, uint position,
 }
 
 template <class T>
-inline void write_queries(constant AttentionArgs& args, uint head, uint first, uint lane,
-                          thread QueryState<T>& state, device float* attended) {
+GPTOSS_INLINE void write_queries(constant AttentionArgs& args,
+                                 uint head,
+                                 uint first,
+                                 uint lane,
+                                 thread QueryState<T>& state,
+                                 device float* attended) {
   GPTOSS_UNROLL
   for (uint b = 0; b < kQueryBlocks; ++b) {
     float sum = state.sum[b];
@@ -172,10 +191,16 @@ inline void write_queries(constant AttentionArgs& args, uint head, uint first, u
 }
 
 template <class T>
-inline void attention_tile(constant AttentionArgs& args, device const float* query,
-                           device const float* sinks, device const KvPage* pages,
-                           device float* attended, threadgroup T* shared, uint2 group,
-                           uint thread_index, uint lane, uint simd) {
+GPTOSS_INLINE void attention_tile(constant AttentionArgs& args,
+                                  device const float* query,
+                                  device const float* sinks,
+                                  device const KvPage* pages,
+                                  device float* attended,
+                                  threadgroup T* shared,
+                                  uint2 group,
+                                  uint thread_index,
+                                  uint lane,
+                                  uint simd) {
   constexpr uint kPositions = 64 / sizeof(T);
   constexpr uint kPerWord = 16 / sizeof(T);  // elements of a 16-byte word
   constexpr uint kRowWords = kHeadDim / kPerWord;

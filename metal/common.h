@@ -15,8 +15,16 @@ using namespace metal;
 #define GPTOSS_FUNCTION_CONSTANT(type, name, index) constant type name [[function_constant(index)]]
 #endif
 
-// Unrolls the loop that follows; its bounds must be constants.
+// Unrolls the loop that follows; its bounds must be constants. Every loop over simdgroup matrices
+// or an array that belongs in registers needs it: registers have no variable index.
 #define GPTOSS_UNROLL _Pragma("clang loop unroll(full)")
+
+// For the same reason no function may be called: all of them become part of their kernel.
+#define GPTOSS_INLINE inline __attribute__((always_inline))
+
+// A product and a sum stay two roundings unless the source says fma, on every compiler. (Apple's
+// joins them otherwise, in safe math mode, too.)
+#pragma METAL fp contract(off)
 
 GPTOSS_FUNCTION_CONSTANT(bool, kDenseQ8, GPTOSS_CONSTANT_DENSE_Q8);
 GPTOSS_FUNCTION_CONSTANT(bool, kExact, GPTOSS_CONSTANT_EXACT);
@@ -28,23 +36,25 @@ constant constexpr float kLowest = -3.402823466e+38f;
 // --- Number formats --------------------------------------------------------------------------
 
 // bfloat16 bits -> float, exact.
-inline float bf16_to_float(ushort bits) { return as_type<float>(uint(bits) << 16); }
+GPTOSS_INLINE float bf16_to_float(ushort bits) { return as_type<float>(uint(bits) << 16); }
 
 // Two bfloat16 of one word, the lower half first.
-inline float2 bf16_pair(uint word) {
+GPTOSS_INLINE float2 bf16_pair(uint word) {
   return float2{as_type<float>(word << 16), as_type<float>(word & 0xffff0000u)};
 }
 
-inline float2 to_float(half2 v) { return float2{float(v.x), float(v.y)}; }
-inline float4 to_float(half4 v) { return float4{float(v.x), float(v.y), float(v.z), float(v.w)}; }
+GPTOSS_INLINE float2 to_float(half2 v) { return float2{float(v.x), float(v.y)}; }
+GPTOSS_INLINE float4 to_float(half4 v) {
+  return float4{float(v.x), float(v.y), float(v.z), float(v.w)};
+}
 
 // Nearest half; beyond the range of half, its largest finite value of the same sign.
-inline half saturated_half(float v) { return half(clamp(v, -65504.0f, 65504.0f)); }
+GPTOSS_INLINE half saturated_half(float v) { return half(clamp(v, -65504.0f, 65504.0f)); }
 
 // E8M0 byte -> 2^(byte - 127), exact for all bytes: 0 is the subnormal 2^-127, 255 is NaN. Shader
 // cores may flush subnormal operands to zero: multiply by 2^(byte - 113) instead, as mxfp4.h does,
 // where tiny scales must survive.
-inline float e8m0_to_float(uint byte) {
+GPTOSS_INLINE float e8m0_to_float(uint byte) {
   const uint bits = max(byte << 23, 0x00400000u);
   return as_type<float>(byte == 255 ? 0x7fc00000u : bits);
 }
@@ -53,7 +63,7 @@ inline float e8m0_to_float(uint byte) {
 
 // A page holds, for each key-value head, first keys and then values of GPTOSS_PAGE_POSITIONS
 // positions. The index, in elements, of dimension 0 of the key in `slot` (of the whole cache).
-inline uint key_index(uint kv_head, uint slot) {
+GPTOSS_INLINE uint key_index(uint kv_head, uint slot) {
   return (kv_head * 2 * GPTOSS_PAGE_POSITIONS + slot % GPTOSS_PAGE_POSITIONS) * kHeadDim;
 }
 
@@ -61,12 +71,12 @@ inline uint key_index(uint kv_head, uint slot) {
 constant constexpr uint kKeyToValue = GPTOSS_PAGE_POSITIONS * kHeadDim;
 
 // The page that holds `slot`.
-inline device void* page_of(device const KvPage* pages, uint slot) {
+GPTOSS_INLINE device void* page_of(device const KvPage* pages, uint slot) {
   return pages[slot / GPTOSS_PAGE_POSITIONS].data;
 }
 
 // Four values at `index` (in elements, a multiple of 4) of a page.
-inline float4 kv_load(device const void* page, uint index) {
+GPTOSS_INLINE float4 kv_load(device const void* page, uint index) {
   if (kExact) {
     return ((device const float4*)page)[index / 4];
   }
@@ -74,7 +84,10 @@ inline float4 kv_load(device const void* page, uint index) {
 }
 
 // Eight values at `index` (a multiple of 8) of a page, in one load where they are halves.
-inline void kv_load8(device const void* page, uint index, thread float4& low, thread float4& high) {
+GPTOSS_INLINE void kv_load8(device const void* page,
+                            uint index,
+                            thread float4& low,
+                            thread float4& high) {
   if (kExact) {
     low = ((device const float4*)page)[index / 4];
     high = ((device const float4*)page)[index / 4 + 1];
@@ -86,7 +99,7 @@ inline void kv_load8(device const void* page, uint index, thread float4& low, th
 }
 
 // Half saturates: a value beyond its range must not become infinite.
-inline void kv_store(device void* page, uint index, float value) {
+GPTOSS_INLINE void kv_store(device void* page, uint index, float value) {
   if (kExact) {
     ((device float*)page)[index] = value;
   } else {

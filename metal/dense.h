@@ -23,7 +23,7 @@ struct Chunk {
 };
 
 // Sum of the 16 values of a chunk.
-inline float sum_of(thread const Chunk& chunk) {
+GPTOSS_INLINE float sum_of(thread const Chunk& chunk) {
   const float4 sum = (chunk.x[0] + chunk.x[1]) + (chunk.x[2] + chunk.x[3]);
   return (sum.x + sum.y) + (sum.z + sum.w);
 }
@@ -31,7 +31,7 @@ inline float sum_of(thread const Chunk& chunk) {
 // int8 weights (16 bytes) times the chunk, times 2^-24. A byte with its sign bit flipped is q + 128
 // = 0 … 255; as the bits of a half that is the subnormal (q + 128) * 2^-24, exactly. The caller
 // passes the 128 that is too much as `start` = -128 * 2^-24 * sum of the activations.
-inline float dot_q8(uint4 words, thread const Chunk& chunk, float start) {
+GPTOSS_INLINE float dot_q8(uint4 words, thread const Chunk& chunk, float start) {
   float sum = start;
   GPTOSS_UNROLL
   for (uint j = 0; j < 4; ++j) {
@@ -50,7 +50,7 @@ constant constexpr float kQ8Unit = 16777216.0f;  // 2^24
 constant constexpr float kQ8Offset = -128.0f / 16777216.0f;
 
 // bfloat16 weights (two loads of 16 bytes) times the chunk, added to `sum`.
-inline float dot_bf16(uint4 first, uint4 second, thread const Chunk& chunk, float sum) {
+GPTOSS_INLINE float dot_bf16(uint4 first, uint4 second, thread const Chunk& chunk, float sum) {
   GPTOSS_UNROLL
   for (uint j = 0; j < 4; ++j) {
     const float2 a = bf16_pair(j < 2 ? first[2 * j] : second[2 * j - 4]);
@@ -71,10 +71,10 @@ struct DenseRows {
   uint step[4];  // how many rows after the first each one lies
 };
 
-inline DenseRows dense_rows(device const uint4* weights,
-                            device const half* scales,
-                            uint cols,
-                            uint row) {
+GPTOSS_INLINE DenseRows dense_rows(device const uint4* weights,
+                                   device const half* scales,
+                                   uint cols,
+                                   uint row) {
   DenseRows rows;
   rows.weights = weights + ulong(row) * (kDenseQ8 ? cols / 16 : cols / 8);
   rows.scales = scales + ulong(row) * (cols / 32);
@@ -87,10 +87,10 @@ inline DenseRows dense_rows(device const uint4* weights,
 }
 
 // Adds chunk number `c` of the four rows to their sums (q8: in units of 2^-24).
-inline void add_chunk(thread const DenseRows& rows,
-                      uint c,
-                      thread const Chunk& chunk,
-                      thread float* sums) {
+GPTOSS_INLINE void add_chunk(thread const DenseRows& rows,
+                             uint c,
+                             thread const Chunk& chunk,
+                             thread float* sums) {
   if (kDenseQ8) {
     const float start = kQ8Offset * sum_of(chunk);
     GPTOSS_UNROLL
@@ -110,7 +110,7 @@ inline void add_chunk(thread const DenseRows& rows,
 
 // Adds up what the kWidth lanes that share rows have, for all of them.
 template <uint kWidth>
-inline float sum_of_lanes(float v) {
+GPTOSS_INLINE float sum_of_lanes(float v) {
   if (kWidth == kLanes) {
     return simd_sum(v);
   }
@@ -121,14 +121,14 @@ inline float sum_of_lanes(float v) {
   return v;
 }
 
-inline float dense_unit() { return kDenseQ8 ? kQ8Unit : 1.0f; }
+GPTOSS_INLINE float dense_unit() { return kDenseQ8 ? kQ8Unit : 1.0f; }
 
 // sums[r] = rows r times x [cols]; every lane of the kWidth gets all four.
 template <uint kWidth>
-inline void dense_dot(thread const DenseRows& rows,
-                      device const float* x,
-                      uint lane,
-                      thread float* sums) {
+GPTOSS_INLINE void dense_dot(thread const DenseRows& rows,
+                             device const float* x,
+                             uint lane,
+                             thread float* sums) {
   device const float4* x4 = (device const float4*)x;
   for (uint c = lane % kWidth; c < rows.cols / 16; c += kWidth) {
     Chunk chunk;
@@ -148,12 +148,12 @@ inline void dense_dot(thread const DenseRows& rows,
 // mean square factors out of the dot product, so it is added up in the same pass over x: no
 // barrier and no normalised copy.
 template <uint kWidth>
-inline void norm_dense_dot(thread const DenseRows& rows,
-                           device const float* x,
-                           device const float* norm,
-                           float eps,
-                           uint lane,
-                           thread float* sums) {
+GPTOSS_INLINE void norm_dense_dot(thread const DenseRows& rows,
+                                  device const float* x,
+                                  device const float* norm,
+                                  float eps,
+                                  uint lane,
+                                  thread float* sums) {
   device const float4* x4 = (device const float4*)x;
   device const float4* norm4 = (device const float4*)norm;
   float4 squares = float4(0.0f);

@@ -18,7 +18,7 @@ constant constexpr uint kSortSimds = GPTOSS_SORT_THREADS / kLanes;
 constant constexpr uint kMostExperts = 128;
 
 // The lanes, as bits, that have the same key (less than 128).
-inline uint lanes_alike(uint key) {
+GPTOSS_INLINE uint lanes_alike(uint key) {
   uint alike = 0xffffffffu;
   GPTOSS_UNROLL
   for (uint bit = 0; bit < 7; ++bit) {
@@ -31,9 +31,14 @@ inline uint lanes_alike(uint key) {
 
 // The places of the simdgroup's pairs [begin, end) among those of their expert; each is written to
 // order[first[expert] + place] if `write`. `counts` [experts] grows by their numbers.
-inline void count_pairs(device const uint* chosen, uint begin, uint end, uint lane, bool write,
-                        threadgroup uint* counts, threadgroup const uint* first,
-                        device uint* order) {
+GPTOSS_INLINE void count_pairs(device const uint* chosen,
+                               uint begin,
+                               uint end,
+                               uint lane,
+                               bool write,
+                               threadgroup uint* counts,
+                               threadgroup const uint* first,
+                               device uint* order) {
   for (uint base = begin; base < end; base += kLanes) {
     const uint pair = base + lane;
     const bool valid = pair < end;
@@ -54,7 +59,7 @@ inline void count_pairs(device const uint* chosen, uint begin, uint end, uint la
 
 // Turns the counts of one expert into the number of its pairs in the simdgroups before; returns
 // their total.
-inline uint add_up(threadgroup uint* counts, uint expert) {
+GPTOSS_INLINE uint add_up(threadgroup uint* counts, uint expert) {
   uint sum = 0;
   for (uint s = 0; s < kSortSimds; ++s) {
     const uint count = counts[s * kMostExperts + expert];
@@ -64,11 +69,13 @@ inline uint add_up(threadgroup uint* counts, uint expert) {
   return sum;
 }
 
-inline uint tiles_of(uint pairs) { return (pairs + GPTOSS_EXPERT_TILE - 1) / GPTOSS_EXPERT_TILE; }
+GPTOSS_INLINE uint tiles_of(uint pairs) {
+  return (pairs + GPTOSS_EXPERT_TILE - 1) / GPTOSS_EXPERT_TILE;
+}
 
 // Turns `first` from numbers of pairs to first places, and writes the first tiles and, behind them,
 // the number of all tiles. One simdgroup, 4 experts per lane.
-inline void place_experts(threadgroup uint* first, threadgroup uint* first_tile, uint lane) {
+GPTOSS_INLINE void place_experts(threadgroup uint* first, threadgroup uint* first_tile, uint lane) {
   constexpr uint kShare = kMostExperts / kLanes;
   uint counts[kShare];
   uint pairs = 0;

@@ -14,11 +14,19 @@
 #include "metal/tiles.h"
 
 template <class T>
-inline void down_tile(constant ExpertArgs& args, device const float* gated,
-                      device const uint* order, device const ExpertTile& tile,
-                      device const uint* blocks, device const uchar* scales,
-                      device const float* bias, device float* outputs, threadgroup T* shared,
-                      uint tile_row, uint thread_index, uint lane, uint simd) {
+GPTOSS_INLINE void down_tile(constant ExpertArgs& args,
+                             device const float* gated,
+                             device const uint* order,
+                             device const ExpertTile& tile,
+                             device const uint* blocks,
+                             device const uchar* scales,
+                             device const float* bias,
+                             device float* outputs,
+                             threadgroup T* shared,
+                             uint tile_row,
+                             uint thread_index,
+                             uint lane,
+                             uint simd) {
   constexpr uint kCols = 128 / sizeof(T);
   constexpr uint kTokens = GPTOSS_EXPERT_TILE;
   const uint first = tile.first;

@@ -17,11 +17,19 @@
 #include "metal/tiles.h"
 
 template <class T>
-inline void gate_up_tile(constant ExpertArgs& args, device const float* normed,
-                         device const uint* order, device const ExpertTile& tile,
-                         device const uint* blocks, device const uchar* scales,
-                         device const float* bias, device float* gated, threadgroup T* shared,
-                         uint tile_row, uint thread_index, uint lane, uint simd) {
+GPTOSS_INLINE void gate_up_tile(constant ExpertArgs& args,
+                                device const float* normed,
+                                device const uint* order,
+                                device const ExpertTile& tile,
+                                device const uint* blocks,
+                                device const uchar* scales,
+                                device const float* bias,
+                                device float* gated,
+                                threadgroup T* shared,
+                                uint tile_row,
+                                uint thread_index,
+                                uint lane,
+                                uint simd) {
   constexpr uint kCols = 128 / sizeof(T);
   constexpr uint kTokens = GPTOSS_EXPERT_TILE;
   const uint first = tile.first;

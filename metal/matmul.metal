@@ -14,8 +14,12 @@
 #include "metal/tiles.h"
 
 // One element of the result.
-inline void store_product(constant MatmulArgs& args, uint token, uint row, float value,
-                          device const float* bias, device float* y) {
+GPTOSS_INLINE void store_product(constant MatmulArgs& args,
+                                 uint token,
+                                 uint row,
+                                 float value,
+                                 device const float* bias,
+                                 device float* y) {
   if (token >= args.count || row >= args.rows) {
     return;
   }
@@ -28,10 +32,17 @@ inline void store_product(constant MatmulArgs& args, uint token, uint row, float
 }
 
 template <class T>
-inline void matmul_tile(constant MatmulArgs& args, device const float* x,
-                        device const uchar* weights, device const half* scales,
-                        device const float* bias, device float* y, threadgroup T* shared,
-                        uint2 group, uint thread_index, uint lane, uint simd) {
+GPTOSS_INLINE void matmul_tile(constant MatmulArgs& args,
+                               device const float* x,
+                               device const uchar* weights,
+                               device const half* scales,
+                               device const float* bias,
+                               device float* y,
+                               threadgroup T* shared,
+                               uint2 group,
+                               uint thread_index,
+                               uint lane,
+                               uint simd) {
   constexpr uint kCols = 64 / sizeof(T);
   constexpr uint kTokens = GPTOSS_MATMUL_TOKENS;
   const uint tile_token = group.y * kTokens;

@@ -28,7 +28,7 @@ struct Block {
 // codes at a time, each in its byte: moved to bits 4 … 1, adding 0x70 carries the sign into bit 7
 // (and leaves bits 6 … 4 as something that the last mask removes). Then the bytes, two by two, are
 // the upper bytes of halves.
-inline float dot_word(uint word, float4 x, float4 y, float sum) {
+GPTOSS_INLINE float dot_word(uint word, float4 x, float4 y, float sum) {
   const uint even = ((word + word) & 0x1e1e1e1eu) + 0x70707070u;
   const uint odd = ((word >> 3) & 0x1e1e1e1eu) + 0x70707070u;
   const half2 w04 = as_type<half2>((even << 8) & 0x8e008e00u);
@@ -47,7 +47,7 @@ inline float dot_word(uint word, float4 x, float4 y, float sum) {
 }
 
 // A block without its scale, times 2^-14.
-inline float dot_block(uint4 words, thread const Block& block) {
+GPTOSS_INLINE float dot_block(uint4 words, thread const Block& block) {
   float sum = 0.0f;
   GPTOSS_UNROLL
   for (uint j = 0; j < 4; ++j) {
@@ -59,10 +59,10 @@ inline float dot_block(uint4 words, thread const Block& block) {
 // With the factor 2^14 of the codes a scale is 2^(byte - 113): a normal float up to byte 240.
 constant constexpr uint kLargestPlainScale = 240;
 
-inline float scale_of(uint byte) { return as_type<float>((byte + 14) << 23); }
+GPTOSS_INLINE float scale_of(uint byte) { return as_type<float>((byte + 14) << 23); }
 
 // A block's sum times its scale, for any byte; only models that hold values beyond 2^113 get here.
-inline float scaled_slowly(float sum, uint byte) {
+GPTOSS_INLINE float scaled_slowly(float sum, uint byte) {
   const uint plain = min(byte, kLargestPlainScale);
   const float rest = byte == 255 ? e8m0_to_float(255) : e8m0_to_float(byte - plain + 127);
   return sum * rest * scale_of(plain);
@@ -70,12 +70,12 @@ inline float scaled_slowly(float sum, uint byte) {
 
 // sums[r] = row r (of 4 consecutive ones) times x [cols]; the 16 lanes of each half of the
 // simdgroup have their own rows and get all four sums.
-inline void mxfp4_dot(device const uint4* blocks,  // [4, cols / 32]
-                      device const uchar* scales,  // [4, cols / 32]
-                      device const float* x,
-                      uint cols,
-                      uint lane,
-                      thread float* sums) {
+GPTOSS_INLINE void mxfp4_dot(device const uint4* blocks,  // [4, cols / 32]
+                             device const uchar* scales,  // [4, cols / 32]
+                             device const float* x,
+                             uint cols,
+                             uint lane,
+                             thread float* sums) {
   device const float4* x4 = (device const float4*)x;
   const uint count = cols / 32;
   for (uint b = lane % 16; b < count; b += 16) {

@@ -16,7 +16,7 @@
 #include "metal/dense.h"
 
 // Value `r` of four that every lane holds.
-inline float chosen_value(float4 v, uint r) {
+GPTOSS_INLINE float chosen_value(float4 v, uint r) {
   return r == 0 ? v.x : r == 1 ? v.y : r == 2 ? v.z : v.w;
 }
 

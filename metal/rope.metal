@@ -11,12 +11,12 @@
 #include "metal/common.h"
 
 // Four numbers at `index`, a multiple of 4, of a page.
-inline void store_kv4(device void* page, uint index, float4 v) {
+GPTOSS_INLINE void store_kv4(device void* page, uint index, float4 v) {
   if (kExact) {
     ((device float4*)page)[index / 4] = v;
   } else {
-    ((device half4*)page)[index / 4] = half4{saturated_half(v.x), saturated_half(v.y),
-                                             saturated_half(v.z), saturated_half(v.w)};
+    ((device half4*)page)[index / 4] =
+        half4{saturated_half(v.x), saturated_half(v.y), saturated_half(v.z), saturated_half(v.w)};
   }
 }
 

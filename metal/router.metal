@@ -20,7 +20,7 @@ constant constexpr uint kRouterSimds = GPTOSS_ROUTER_THREADS / kLanes;
 constant constexpr uint kExpertsPerLane = 4;  // 128 experts over the lanes of one simdgroup
 
 // Every thread adds up the squares of every 1024th group of 4 columns.
-inline float sum_of_squares(device const float4* x4, uint count, uint thread_index) {
+GPTOSS_INLINE float sum_of_squares(device const float4* x4, uint count, uint thread_index) {
   float4 square = float4(0.0f);
   for (uint i = thread_index; i < count; i += GPTOSS_ROUTER_THREADS) {
     square = fma(x4[i], x4[i], square);
@@ -30,15 +30,15 @@ inline float sum_of_squares(device const float4* x4, uint count, uint thread_ind
 
 // Experts first … first + 3 (those past the last as if they were the last): sums of x * norm times
 // their rows over chunks `chunk`, `chunk` + step, …
-inline void router_dot(device const uint4* router,
-                       device const float4* x4,
-                       device const float4* norm4,
-                       uint chunks,
-                       uint first,
-                       uint experts,
-                       uint chunk,
-                       uint step,
-                       thread float* sums) {
+GPTOSS_INLINE void router_dot(device const uint4* router,
+                              device const float4* x4,
+                              device const float4* norm4,
+                              uint chunks,
+                              uint first,
+                              uint experts,
+                              uint chunk,
+                              uint step,
+                              thread float* sums) {
   for (uint c = chunk; c < chunks; c += step) {
     const float4 a = x4[2 * c] * norm4[2 * c];
     const float4 b = x4[2 * c + 1] * norm4[2 * c + 1];
@@ -69,7 +69,7 @@ inline void router_dot(device const uint4* router,
 
 // One simdgroup picks the best experts: lane l holds the logits of experts l, l + 32, …
 // A NaN or -inf counts as the lowest finite logit, so that every choice is an expert.
-inline void choose(
+GPTOSS_INLINE void choose(
     thread float* logits, uint top_k, uint lane, device uint* chosen, device float* weights) {
   float first = 0.0f;  // highest logit of all
   float mine = -INFINITY;
@@ -161,7 +161,8 @@ kernel void router(constant RouterArgs& args [[buffer(0)]],
       for (uint part = 0; part < parts; ++part) {
         sum += partial[part * tiles * 4 + expert];
       }
-      logits[i] = fmax(fma(sum, factor, bias[expert]), kLowest);
+      const float logit = fma(sum, factor, bias[expert]);
+      logits[i] = logit > kLowest ? logit : kLowest;  // false for NaN, unlike max in fast variants
     }
   }
   choose(logits, args.top_k, lane, chosen + token * args.top_k, weights + token * args.top_k);

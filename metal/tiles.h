@@ -26,35 +26,35 @@ struct TileSums {
 
 // Where a lane's two elements lie in an 8x8 matrix: this row, and columns matrix_column and the
 // next one. Metal does not document it; MLX relies on it too, and test_prefill_matmul.py checks it.
-inline uint matrix_row(uint lane) { return (lane >> 4 & 1) * 4 + (lane >> 1 & 3); }
-inline uint matrix_column(uint lane) { return (lane >> 3 & 1) * 4 + (lane & 1) * 2; }
+GPTOSS_INLINE uint matrix_row(uint lane) { return (lane >> 4 & 1) * 4 + (lane >> 1 & 3); }
+GPTOSS_INLINE uint matrix_column(uint lane) { return (lane >> 3 & 1) * 4 + (lane & 1) * 2; }
 
 // First token and first weight row of a simdgroup in the tile.
 template <uint kTokens>
-inline uint first_token(uint simd) {
+GPTOSS_INLINE uint first_token(uint simd) {
   return simd / 2 * (kTokens / 2);
 }
-inline uint first_row(uint simd) { return simd % 2 * kSimdRows; }
+GPTOSS_INLINE uint first_row(uint simd) { return simd % 2 * kSimdRows; }
 
 // The token whose activations a thread fetches, and the weight row.
 template <class T, uint kCols>
-inline uint fetched_token(uint thread_index) {
+GPTOSS_INLINE uint fetched_token(uint thread_index) {
   return thread_index / uint(kCols * sizeof(T) / 32);
 }
-inline uint fetched_row(uint thread_index) { return thread_index / 2; }
+GPTOSS_INLINE uint fetched_row(uint thread_index) { return thread_index / 2; }
 
 // Half saturates: an activation beyond its range must not become infinite.
-inline void place_saturated(threadgroup half* target, float4 v) {
+GPTOSS_INLINE void place_saturated(threadgroup half* target, float4 v) {
   place4(target, clamp(v, float4(-65504.0f), float4(65504.0f)));
 }
-inline void place_saturated(threadgroup float* target, float4 v) { place4(target, v); }
+GPTOSS_INLINE void place_saturated(threadgroup float* target, float4 v) { place4(target, v); }
 
 // Adds the products of kCols columns in threadgroup memory. `tokens` and `weights` start at the
 // simdgroup's own.
 template <class T, uint kCols, uint kTokens>
-inline void add_products(threadgroup const T* tokens,
-                         threadgroup const T* weights,
-                         thread TileSums<kTokens>& sums) {
+GPTOSS_INLINE void add_products(threadgroup const T* tokens,
+                                threadgroup const T* weights,
+                                thread TileSums<kTokens>& sums) {
   constexpr uint kPitch = kCols + uint(16 / sizeof(T));
   GPTOSS_UNROLL
   for (uint k = 0; k < kCols; k += 8) {
@@ -82,14 +82,14 @@ inline void add_products(threadgroup const T* tokens,
 // (fetched_token), `row` its row of weights (fetched_row); both must exist, so callers clamp them
 // at the edges. A simdgroup whose tokens are all beyond the edge is not `busy`: it only fetches.
 template <class T, uint kCols, uint kTokens, class Row>
-inline void multiply_tile(device const float* x,
-                          thread const Row& row,
-                          uint cols,
-                          bool busy,
-                          threadgroup T* shared,
-                          uint thread_index,
-                          uint simd,
-                          thread TileSums<kTokens>& sums) {
+GPTOSS_INLINE void multiply_tile(device const float* x,
+                                 thread const Row& row,
+                                 uint cols,
+                                 bool busy,
+                                 threadgroup T* shared,
+                                 uint thread_index,
+                                 uint simd,
+                                 thread TileSums<kTokens>& sums) {
   constexpr uint kPitch = kCols + uint(16 / sizeof(T));
   constexpr uint kXPart = kTokens * kCols / kTileThreads;
   const uint x_col = thread_index % (kCols / kXPart) * kXPart;

@@ -20,14 +20,14 @@ struct WeightPart {
   float rest;  // exact MXFP4: a second factor, other than 1 for scales beyond 2^113
 };
 
-inline void place4(threadgroup half* target, float4 v) {
+GPTOSS_INLINE void place4(threadgroup half* target, float4 v) {
   *(threadgroup half4*)target = half4{half(v.x), half(v.y), half(v.z), half(v.w)};
 }
-inline void place4(threadgroup float* target, float4 v) { *(threadgroup float4*)target = v; }
+GPTOSS_INLINE void place4(threadgroup float* target, float4 v) { *(threadgroup float4*)target = v; }
 
 // 2, 4 or 8 consecutive words; `source` is a multiple of 16 bytes (of 8 for two words).
 template <uint kWords>
-inline void fetch_words(device const uint* source, thread uint* words) {
+GPTOSS_INLINE void fetch_words(device const uint* source, thread uint* words) {
   if (kWords == 2) {
     const uint2 v = *(device const uint2*)source;
     words[0] = v.x;
@@ -51,10 +51,10 @@ struct DenseRow {
 };
 
 // `weights` are bytes because int8 and bf16 share the argument.
-inline DenseRow dense_row(device const uchar* weights,
-                          device const half* scales,
-                          ulong row,
-                          uint cols) {
+GPTOSS_INLINE DenseRow dense_row(device const uchar* weights,
+                                 device const half* scales,
+                                 ulong row,
+                                 uint cols) {
   DenseRow result;
   result.weights = weights + row * (kDenseQ8 ? cols : 2 * cols);
   result.scales = scales + row * (cols / 32);
@@ -63,7 +63,7 @@ inline DenseRow dense_row(device const uchar* weights,
 
 // Columns col … col + kPart - 1, kPart = 8 or 16, which share a scale.
 template <uint kPart>
-inline void fetch_part(thread const DenseRow& row, uint col, thread WeightPart& part) {
+GPTOSS_INLINE void fetch_part(thread const DenseRow& row, uint col, thread WeightPart& part) {
   if (kDenseQ8) {
     fetch_words<kPart / 4>((device const uint*)(row.weights + col), part.words);
     part.scale = float(row.scales[col / 32]);
@@ -75,9 +75,9 @@ inline void fetch_part(thread const DenseRow& row, uint col, thread WeightPart& 
 // As in dense.h, a byte becomes a subnormal half, (q + 128) * 2^-24; the FMA takes the 128 away
 // again and is exact.
 template <uint kPart, class T>
-inline void place_part(thread const DenseRow&,
-                       thread const WeightPart& part,
-                       threadgroup T* target) {
+GPTOSS_INLINE void place_part(thread const DenseRow&,
+                              thread const WeightPart& part,
+                              threadgroup T* target) {
   if (kDenseQ8) {
     const float scale = part.scale * kQ8Unit;
     const float4 offset = float4(-128.0f * part.scale);
@@ -105,10 +105,10 @@ struct Mxfp4Row {
   device const uchar* scales;
 };
 
-inline Mxfp4Row mxfp4_row(device const uint* blocks,
-                          device const uchar* scales,
-                          ulong row,
-                          uint cols) {
+GPTOSS_INLINE Mxfp4Row mxfp4_row(device const uint* blocks,
+                                 device const uchar* scales,
+                                 ulong row,
+                                 uint cols) {
   Mxfp4Row result;
   result.blocks = blocks + row * (cols / 8);
   result.scales = scales + row * (cols / 32);
@@ -120,7 +120,7 @@ constant constexpr uint kLargestHalfScale = 127 + 13;
 
 // Columns col … col + kPart - 1, kPart = 16 or 32, of one block.
 template <uint kPart>
-inline void fetch_part(thread const Mxfp4Row& row, uint col, thread WeightPart& part) {
+GPTOSS_INLINE void fetch_part(thread const Mxfp4Row& row, uint col, thread WeightPart& part) {
   fetch_words<kPart / 8>(row.blocks + col / 8, part.words);
   const uint byte = row.scales[col / 32];
   const uint plain = min(byte, kExact ? kLargestPlainScale : kLargestHalfScale);
@@ -130,9 +130,9 @@ inline void fetch_part(thread const Mxfp4Row& row, uint col, thread WeightPart& 
 
 // The codes become halves times 2^-14 as in mxfp4.h.
 template <uint kPart, class T>
-inline void place_part(thread const Mxfp4Row&,
-                       thread const WeightPart& part,
-                       threadgroup T* target) {
+GPTOSS_INLINE void place_part(thread const Mxfp4Row&,
+                              thread const WeightPart& part,
+                              threadgroup T* target) {
   GPTOSS_UNROLL
   for (uint j = 0; j < kPart / 8; ++j) {
     const uint word = part.words[j];

@@ -16,6 +16,8 @@ Ref<MTL::CompileOptions> compile_options() {
   options->setLanguageVersion(MTL::LanguageVersion3_1);
   if (Selectors::has(options.get(), "setMathMode:")) {
     options->setMathMode(MTL::MathModeSafe);
+    // Its default is fast, in safe mode too; fast max, min and exp are undefined for NaN.
+    options->setMathFloatingPointFunctions(MTL::MathFloatingPointFunctionsPrecise);
   } else {
     options->setFastMathEnabled(false);
   }

@@ -61,10 +61,10 @@ def run_matmul(
 @pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize("q8", [False, True])
 @pytest.mark.parametrize(
-    ("count", "rows", "cols"), [(33, 128, 2880), (64, 64, 4096), (9, 192, 64), (70, 130, 192)]
+    ("count", "rows", "cols"), [(33, 5120, 2880), (65, 2880, 4096), (9, 192, 64), (70, 130, 192)]
 )
 def test_matmul(count: int, rows: int, cols: int, q8: bool, exact: bool) -> None:
-    """qkv's and out's widths (some of their rows), and small ones."""
+    """qkv and out of 20b, and small ones."""
     rng = np.random.default_rng(rows + cols)
     matrix, x, bias = dense(rng, rows, cols, q8), normal(rng, count, cols), normal(rng, rows)
     y = empty(count, rows)

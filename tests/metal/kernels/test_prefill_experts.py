@@ -137,7 +137,7 @@ def products(x: Float64, chosen: Chosen, matrix: Experts) -> Float64:
 
 
 SHAPES = [  # tokens, experts, top_k, hidden, intermediate
-    (40, 2, 1, 2880, 64),  # 20b's width in, a few of its rows out
+    (40, 2, 1, 2880, 2880),  # 20b
     (33, 5, 2, 64, 64),
     (9, 32, 4, 192, 128),
     (70, 1, 1, 128, 192),
