@@ -24,7 +24,7 @@ using namespace metal;
 
 // A product and a sum stay two roundings unless the source says fma, on every compiler. (Apple's
 // joins them otherwise, in safe math mode, too.)
-#pragma METAL fp contract(off)
+#pragma clang fp contract(off)
 
 GPTOSS_FUNCTION_CONSTANT(bool, kDenseQ8, GPTOSS_CONSTANT_DENSE_Q8);
 GPTOSS_FUNCTION_CONSTANT(bool, kExact, GPTOSS_CONSTANT_EXACT);

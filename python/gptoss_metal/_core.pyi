@@ -1,6 +1,7 @@
 """The C++ core: weights, sessions, sampling. Written in csrc/python."""
 
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -92,3 +93,6 @@ class Launcher:
 
 def metal_device() -> dict[str, Any]: ...
 def kernel_source() -> str: ...
+
+softmetal: ModuleType
+"""The controls of software Metal; only in builds with it (csrc/softmetal/README.md)."""
