@@ -6,8 +6,8 @@
 
 namespace gptoss {
 
-// `exact` keeps float32 everywhere (KV cache included) and sums in one fixed order, whatever the
-// chunks are; `normal` takes what the backend's tests bound (docs: "default").
+// `exact` keeps float32 everywhere (KV cache included); on the CPU it also sums in one fixed order,
+// whatever the chunks are. `normal` takes what the backend's tests bound (docs: "default").
 enum class Precision { normal, exact };
 
 class Executor {

@@ -35,7 +35,7 @@ typedef struct {
 } gptoss_error;
 
 typedef struct {
-  int exact;           /* 1: float32 everywhere and sums in one fixed order */
+  int exact;           /* 1: float32 everywhere, on the CPU with sums in one fixed order */
   int threads;         /* 0: one per processor */
   const char* isa;     /* NULL or "": the best instruction set of this processor */
   const char* backend; /* "cpu" or "metal"; NULL or "": metal on an M1 or newer, else cpu */
