@@ -11,7 +11,8 @@ import pytest
 from tests.softmetal.harness import Finding, lines_of, msl
 
 SOURCE = msl("""
-kernel void sum4(device const float4* x [[buffer(0)]], device float* y [[buffer(1)]],
+kernel void sum4(device const float4* x [[buffer(0)]],  // @sum4
+                 device float* y [[buffer(1)]],
                  threadgroup float* tile [[threadgroup(0)]],
                  uint i [[thread_index_in_threadgroup]]) {
   tile[i] = x[i].x + x[i].y + x[i].z + x[i].w;
@@ -19,6 +20,8 @@ kernel void sum4(device const float4* x [[buffer(0)]], device float* y [[buffer(
   y[i] = tile[i];
 }
 """)
+PLACE = f"`sum4` (program_source:{lines_of(SOURCE)['sum4']})"
+"""What findings call the kernel."""
 
 
 def sum4(
@@ -61,6 +64,8 @@ def test_misaligned_offset(metal: ModuleType, x: np.ndarray, y: np.ndarray) -> N
     finding = refused(metal, sum4((x, 8), y), "misaligned-offset", "sum4")
     assert "'x' at index 0" in finding["text"]
     assert "offset 8" in finding["text"]
+    assert PLACE in finding["first"]
+    assert finding["second"] == "buffer 'array 0'"
 
 
 @pytest.mark.parametrize("memory", [32784, 100])
@@ -71,6 +76,9 @@ def test_threadgroup_memory(metal: ModuleType, x: np.ndarray, y: np.ndarray, mem
     assert error
     assert {finding["kind"] for finding in findings} == {"threadgroup-memory"}
     assert str(memory) in findings[0]["text"]
+    assert {finding["kernel"] for finding in findings} == {"sum4"}
+    assert all(PLACE in finding["first"] for finding in findings)
+    assert findings[0]["second"] == "the device's limit"
 
 
 def test_too_many_threads(metal: ModuleType, x: np.ndarray, y: np.ndarray) -> None:
@@ -105,6 +113,8 @@ def test_use_after_release(metal: ModuleType, x: np.ndarray, y: np.ndarray, mode
     assert error
     assert {finding["kind"] for finding in findings} == {"use-after-release"}
     assert any("array 0" in finding["text"] for finding in findings)
+    assert [(f["kernel"], f["second"]) for f in findings] == [("sum4", "buffer 'array 0'")]
+    assert PLACE in findings[0]["first"]
 
 
 def test_buffers_longer_than_the_device_allows(

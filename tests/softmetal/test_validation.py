@@ -63,7 +63,7 @@ REFUSED = {
     "arguments shorter than the struct": ("api", "add", add(values(), args=ADD[:4])),
     "arguments longer than 4096 bytes": ("api", "", add(values(), args=bytes(4097))),
     "no threadgroup memory": ("threadgroup-memory", "mirror", mirror(values(), 0)),
-    "threadgroup memory not in sixteens": ("threadgroup-memory", "", mirror(values(), 136)),
+    "threadgroup memory not in sixteens": ("threadgroup-memory", "mirror", mirror(values(), 136)),
 }
 
 

@@ -71,7 +71,7 @@ std::vector<KernelSignature> signatures(const abi::Module& table) {
   std::vector<KernelSignature> result;
   for (unsigned i = 0; i < table.kernel_count; ++i) {
     const abi::Kernel& kernel = table.kernels[i];
-    KernelSignature signature{kernel.name, {}, kernel.max_threads};
+    KernelSignature signature{kernel.name, {}, kernel.max_threads, kernel.place};
     for (unsigned k = 0; k < kernel.argument_count; ++k) {
       const abi::Argument& argument = kernel.arguments[k];
       const auto kind =

@@ -54,7 +54,7 @@ std::string tables(const std::vector<KernelText>& kernels,
     launcher(kernels[i], number, out);
     entries += "    {" + quoted(kernels[i].name) + ", softmetal_launcher" + number +
                "::launch, softmetal_arguments" + number + ".entries, softmetal_arguments" + number +
-               ".used, " + kernels[i].max_threads + "},\n";
+               ".used, " + kernels[i].max_threads + ", " + quoted(kernels[i].place) + "},\n";
   }
   for (const ConstantText& constant : constants) {
     values += "    {" + quoted(constant.name) + ", " + constant.index +
@@ -62,7 +62,7 @@ std::string tables(const std::vector<KernelText>& kernels,
               "},\n";
   }
   out += "static constexpr softmetal::abi::Kernel softmetal_kernels[] = {\n" + entries +
-         "    {nullptr, nullptr, nullptr, 0, 0}};\n";
+         "    {nullptr, nullptr, nullptr, 0, 0, nullptr}};\n";
   out += "static const softmetal::abi::Constant softmetal_constants[] = {\n" + values +
          "    {nullptr, 0, 0, nullptr}};\n";
   out += "SOFTMETAL_EXPORT(softmetal_kernels, " + std::to_string(kernels.size()) +

@@ -17,6 +17,7 @@ struct KernelText {
   std::string function;  // in C++: a name or a template-id
   std::vector<ArgumentText> arguments;
   std::string max_threads = "1024";
+  std::string place;  // file:line of its name
 };
 
 struct ConstantText {

@@ -113,6 +113,7 @@ class Translator {
     KernelText kernel;
     kernel.function = word(open - 1);
     kernel.name = kernel.function;
+    kernel.place = place_of(text_, scanned_.tokens[open - 1].begin);
     kernel.arguments = read_arguments(open, close);
     if (const Attribute* limit =
             attribute_between(begin, close + 1, "max_total_threads_per_threadgroup"))

@@ -43,6 +43,9 @@ struct KernelSignature {
   std::string name;
   std::vector<KernelArgument> arguments;
   uint32_t max_threads;  // [[max_total_threads_per_threadgroup(n)]], or 1024
+  std::string place;     // where its name stands: file:line
+
+  std::string described() const { return "`" + name + "` (" + place + ")"; }
 };
 
 struct CompileOptions {

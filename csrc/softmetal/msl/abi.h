@@ -115,6 +115,7 @@ struct Kernel {
   void (*launch)(const Group*, const Fiber*);
   const Argument* arguments;
   unsigned argument_count, max_threads;
+  const char* place;  // file:line of its name in the Metal text
 };
 
 struct Constant {

@@ -88,6 +88,7 @@ class CommandBuffer : public Labelled {
 
   // command_buffer_run.cpp
   void take_planted_failure();
+  const KernelSignature* kernel_with(const std::shared_ptr<Lifetime>& resource) const;
   void check_references();
   std::vector<std::shared_ptr<Memory>> residents() const;
   void set_status(uint64_t status);

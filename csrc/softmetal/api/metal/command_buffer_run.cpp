@@ -59,12 +59,28 @@ void CommandBuffer::take_planted_failure() {
   }
 }
 
+// The first kernel that is given the resource, or nullptr.
+const KernelSignature* CommandBuffer::kernel_with(const std::shared_ptr<Lifetime>& resource) const {
+  for (const Command& command : commands_) {
+    const auto* dispatch = std::get_if<DispatchCommand>(&command);
+    if (dispatch == nullptr) continue;
+    for (const Bound& bound : dispatch->buffers) {
+      if (bound.memory == resource) return &dispatch->pipeline->signature();
+    }
+  }
+  return nullptr;
+}
+
 void CommandBuffer::check_references() {
   for (const std::shared_ptr<Lifetime>& use : uses_) {
     ++use->pending;
     if (!use->released) continue;
-    report({"use-after-release", "", use->name(), "",
-            use->name() + " was destroyed before the command buffer that uses it was committed"});
+    const KernelSignature* kernel = kernel_with(use);
+    const std::string party =
+        kernel == nullptr ? "a command" : "a dispatch of " + kernel->described();
+    report({"use-after-release", kernel == nullptr ? "" : kernel->name, party, use->name(),
+            use->name() + " was destroyed before the command buffer of " + party +
+                ", which uses it, was committed"});
     invalidate(use->name() + " was destroyed");
   }
 }

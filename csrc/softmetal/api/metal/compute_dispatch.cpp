@@ -25,7 +25,7 @@ constexpr uint64_t kMostGroups = uint64_t{1} << 32;
 }  // namespace
 
 bool ComputeEncoder::check_sizes(const char* call, MTL::Size groups, MTL::Size threads) {
-  const std::string& kernel = pipeline_->signature().name;
+  const KernelSignature* kernel = &pipeline_->signature();
   if (any_zero(groups) || any_zero(threads) ||
       std::max({groups.width, groups.height, groups.depth}) >= kMostGroups) {
     refuse("api", call,
@@ -48,7 +48,7 @@ bool ComputeEncoder::check_sizes(const char* call, MTL::Size groups, MTL::Size t
 }
 
 bool ComputeEncoder::check_argument(const char* call, const KernelArgument& argument) {
-  const std::string& kernel = pipeline_->signature().name;
+  const KernelSignature* kernel = &pipeline_->signature();
   const std::string place =
       "argument '" + argument.name + "' at index " + std::to_string(argument.index);
   if (argument.kind == KernelArgument::Kind::threadgroup) {
@@ -66,7 +66,7 @@ bool ComputeEncoder::check_argument(const char* call, const KernelArgument& argu
     refuse("misaligned-offset", call,
            place + " is bound at offset " + std::to_string(bound.offset) + ", not a multiple of " +
                std::to_string(alignment),
-           kernel);
+           kernel, bound.memory->name());
     return false;
   }
   if (bound.bytes && bound.length() < argument.size) {
@@ -90,7 +90,7 @@ bool ComputeEncoder::check_threadgroup_memory(const char* call) {
   if (sum <= most) return true;
   refuse("threadgroup-memory", call,
          std::to_string(sum) + " bytes of threadgroup memory are more than " + std::to_string(most),
-         pipeline_->signature().name);
+         &pipeline_->signature(), "the device's limit");
   return false;
 }
 

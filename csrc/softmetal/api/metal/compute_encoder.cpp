@@ -67,7 +67,8 @@ void ComputeEncoder::set_threadgroup_memory(uint64_t length, uint64_t index) {
   if (index >= kThreadgroupSlots || length % 16 != 0 || length > most) {
     return refuse("threadgroup-memory", kCall,
                   std::to_string(length) + " bytes at index " + std::to_string(index) +
-                      ": a multiple of 16 up to " + std::to_string(most) + " is allowed");
+                      ": a multiple of 16 up to " + std::to_string(most) + " is allowed",
+                  pipeline_ ? &pipeline_->signature() : nullptr, "the device's limit");
   }
   threadgroup_bytes_[index] = static_cast<uint32_t>(length);
 }

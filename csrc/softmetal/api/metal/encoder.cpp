@@ -23,9 +23,12 @@ std::string Encoder::call_name(const char* call) const {
 }
 
 void Encoder::refuse(const std::string& kind, const char* call, const std::string& what,
-                     const std::string& kernel) {
-  const std::string name = call_name(call);
-  report({kind, kernel, name, "", (kernel.empty() ? name : name + " of " + kernel) + ": " + what});
+                     const KernelSignature* kernel, const std::string& other) {
+  std::string party = call_name(call);
+  if (kernel != nullptr) party += " of " + kernel->described();
+  const std::string of_other = other.empty() ? "" : " (" + other + ")";
+  report(
+      {kind, kernel == nullptr ? "" : kernel->name, party, other, party + ": " + what + of_other});
   buffer_->invalidate(what);
 }
 

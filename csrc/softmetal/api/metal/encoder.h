@@ -21,7 +21,7 @@ class Encoder : public Labelled {
   bool usable(const Object* object, const char* call, const char* what);
   // A finding that makes the command buffer fail.
   void refuse(const std::string& kind, const char* call, const std::string& what,
-              const std::string& kernel = "");
+              const KernelSignature* kernel = nullptr, const std::string& other = "");
   void use(Resource* resource) { buffer_->use(resource); }
   void record(Command command) { commands_.push_back(std::move(command)); }
 
