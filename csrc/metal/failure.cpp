@@ -45,7 +45,8 @@ std::string words_of(const NS::Error* error) {
 }
 
 Error failure(const std::string& what, const std::string& remedy) {
-  return {"metal", what, remedy};
+  const std::string where = "metal";
+  return Error(where, what, remedy);
 }
 
 Error object_failure(const std::string& object, const NS::Error* error) {

@@ -102,6 +102,9 @@ def report(lines: Lines) -> int:
         remark = f"  never: {', '.join(map(str, never))}" if never else ""
         print(f"{file:45} {total - len(never):5} / {total:5}  {share:6.1f} %{remark}")
     total = sum(len(of_file) for of_file in lines.values())
+    if total == 0:
+        print("nothing was counted. Try: SOFTMETAL_COVERAGE=1.")
+        return 1
     print(f"{'all':45} {total - missing:5} / {total:5}  {100 * (total - missing) / total:6.1f} %")
     return missing
 
