@@ -11,6 +11,7 @@ lines come from the debug information of the binaries.
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from bisect import bisect_right
@@ -29,8 +30,13 @@ Lines = dict[str, dict[int, bool]]
 """File -> line -> whether it ran."""
 
 
-def line_rows(binary: Path) -> Iterator[tuple[int, str, int]]:
+@functools.cache
+def line_rows(binary: Path) -> list[tuple[int, str, int]]:
     """Each row of the line tables about csrc/metal/: address, file, line (0: end of sequence)."""
+    return list(_read_rows(binary))
+
+
+def _read_rows(binary: Path) -> Iterator[tuple[int, str, int]]:
     with binary.open("rb") as stream:
         dwarf = ELFFile(stream).get_dwarf_info()
         for unit in dwarf.iter_CUs():
