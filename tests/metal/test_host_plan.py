@@ -87,24 +87,30 @@ def test_prefill_leaves_out_what_nobody_needs(
     assert found["attention_decode"] == found["unembed"] == 1
 
 
-@pytest.mark.parametrize("kind", ["decode", "prefill", "slices"])
+KINDS = ("decode", "split", "prefill", "slices")
+"""Forward passes; `split` is a decode step behind a context so long that attention is split."""
+
+
 @pytest.mark.parametrize(
-    ("fault", "finding"),
-    [("ignore_barrier", "missing-barrier"), ("ignore_fence_wait", "missing-fence")],
+    ("fault", "finding", "kind"),
+    [
+        *(("ignore_barrier", "missing-barrier", kind) for kind in KINDS),
+        *(("ignore_fence_wait", "missing-fence", kind) for kind in KINDS if kind != "split"),
+    ],
 )
 def test_each_one_is_needed(
     path: Path,
     deeper: Path,
     tokens: list[int],
     checked: ModuleType,
-    kind: str,
     fault: str,
     finding: str,
+    kind: str,
 ) -> None:
     """Without any one of them, checked mode sees what could go wrong; with all, nothing."""
     model = _core.Model(str(deeper if kind == "decode" else path), backend="metal")
-    session = _core.Session(model, context=600, chunk=64)
-    prompt = tokens[:10]
+    session = _core.Session(model, context=1100, chunk=64)
+    prompt = (tokens * 4)[:1030] if kind == "split" else tokens[:10]
 
     def compute() -> None:
         if kind == "slices":
