@@ -10,6 +10,7 @@ namespace gptoss::metal {
 namespace {
 
 constexpr MTL::ResourceOptions kUntracked = MTL::ResourceHazardTrackingModeUntracked;
+constexpr uint64_t kStep = uint64_t{1} << 30;  // to raise the limit by when the need is not known
 
 std::string gigabytes(uint64_t bytes) {
   char text[32];
@@ -48,9 +49,9 @@ Buffer Memory::make(uint64_t bytes, const std::string& what, Make make) {
   used_ += bytes;
   Buffer buffer(owned(make()), this, bytes);
   if (buffer.get() == nullptr) {
-    throw failure(
-        "macOS gave no memory for " + what + " (" + gigabytes(bytes) + ")",
-        "a shorter context or a smaller chunk, closing other programs, or " + raise_limit(used()));
+    throw failure("macOS gave no memory for " + what + " (" + gigabytes(bytes) + ")",
+                  "a shorter context or a smaller chunk, closing other programs, or " +
+                      raise_limit(facts_.working_set + kStep));
   }
   buffer.get()->setLabel(ns_string(what).get());
   return buffer;

@@ -214,3 +214,13 @@ def test_numbers_of_the_remedy(device: ModuleType, path: Path) -> None:
     limit = re.search(r"iogpu\.wired_limit_mb=(\d+)", str(raised.value))
     assert limit is not None
     assert int(limit[1]) << 20 >= need
+
+
+def test_the_remedy_never_lowers_the_limit(device: ModuleType, path: Path) -> None:
+    """When memory is refused below the limit, the limit to set is above the one there is."""
+    device.set_fault("buffer_allocation", 0)
+    with pytest.raises(Error, match="gave no memory") as raised:
+        _core.Model(str(path), backend="metal")
+    limit = re.search(r"iogpu\.wired_limit_mb=(\d+)", str(raised.value))
+    assert limit is not None
+    assert int(limit[1]) << 20 > BIG["working_set"]
