@@ -72,6 +72,7 @@ struct Ledger {
   std::map<std::string, LedgerEntry> kernels;
   uint64_t encoder_barriers = 0;
   uint64_t command_buffers = 0;
+  std::vector<std::string> libraries;  // what each was compiled with: language, math, functions
 };
 Ledger ledger();
 void reset_ledger();

@@ -199,6 +199,12 @@ void count_command_buffer() {
   ++s.ledger.command_buffers;
 }
 
+void count_library(const std::string& options) {
+  State& s = state();
+  const std::lock_guard<std::mutex> lock(s.mutex);
+  s.ledger.libraries.push_back(options);
+}
+
 Checker& checker() { return state().checker; }
 
 uint64_t next_id() { return ++state().ids; }

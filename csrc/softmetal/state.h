@@ -19,6 +19,7 @@ int macos_version();
 void add_to_ledger(const std::string& kernel, const LedgerEntry& entry);
 void count_encoder_barrier();
 void count_command_buffer();
+void count_library(const std::string& options);
 
 // The one checker of the device.
 Checker& checker();

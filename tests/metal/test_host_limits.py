@@ -224,3 +224,14 @@ def test_the_remedy_never_lowers_the_limit(device: ModuleType, path: Path) -> No
     limit = re.search(r"iogpu\.wired_limit_mb=(\d+)", str(raised.value))
     assert limit is not None
     assert int(limit[1]) << 20 > BIG["working_set"]
+
+
+@pytest.mark.parametrize("macos", [14, 15])
+def test_kernels_are_compiled_for_exact_arithmetic(
+    device: ModuleType, path: Path, macos: int
+) -> None:
+    """On macOS 15 safe math leaves functions fast unless they are asked to be precise as well."""
+    device.set_device(**{**BIG, "macos": macos})
+    device.reset_ledger()
+    _core.Model(str(path), backend="metal")
+    assert device.ledger()["libraries"] == ["MSL 3.1, math safe, functions precise"]

@@ -117,3 +117,14 @@ def test_every_failing_allocation(metal: ModuleType, fault: str) -> None:
         metal.clear_faults()
         assert metal.live_objects() == {}, n
     assert failed >= count - 1  # the runner does without its fence
+
+
+@pytest.mark.parametrize(
+    ("fast", "math"), [(False, "safe, functions precise"), (True, "fast, functions fast")]
+)
+def test_the_ledger_knows_how_libraries_were_compiled(
+    metal: ModuleType, fast: bool, math: str
+) -> None:
+    metal.reset_ledger()
+    metal.run(SOURCE, [mirror(values(), 256)], fast_math=fast)
+    assert metal.ledger()["libraries"] == [f"MSL newest, math {math}"]

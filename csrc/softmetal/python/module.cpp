@@ -108,9 +108,9 @@ py::dict ledger_dict() {
         py::arg("unique_read") = e.unique_read, py::arg("unique_written") = e.unique_written,
         py::arg("threadgroup_barriers") = e.threadgroup_barriers);
   }
-  return py::dict(py::arg("kernels") = kernels,
-                  py::arg("encoder_barriers") = ledger.encoder_barriers,
-                  py::arg("command_buffers") = ledger.command_buffers);
+  return py::dict(
+      py::arg("kernels") = kernels, py::arg("encoder_barriers") = ledger.encoder_barriers,
+      py::arg("command_buffers") = ledger.command_buffers, py::arg("libraries") = ledger.libraries);
 }
 
 py::list blocks() {

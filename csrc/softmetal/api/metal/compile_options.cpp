@@ -1,4 +1,5 @@
 // MTLCompileOptions and MTLFunctionConstantValues.
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 
@@ -74,6 +75,15 @@ CompileOptions LibraryOptions::options() const {
     result.macros[macro_text(key.get())] = macro_text(macros_->find(key.get()));
   }
   return result;
+}
+
+std::string LibraryOptions::described() const {
+  constexpr const char* kModes[] = {"safe", "relaxed", "fast"};
+  const std::string version =
+      version_ == 0 ? "newest"
+                    : std::to_string(version_ >> 16) + "." + std::to_string(version_ & 0xffff);
+  return "MSL " + version + ", math " + kModes[std::clamp<int64_t>(math_mode_, 0, 2)] +
+         ", functions " + (functions_ == 0 ? "fast" : "precise");
 }
 
 const Class& LibraryOptions::cls() {

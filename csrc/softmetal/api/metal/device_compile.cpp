@@ -48,6 +48,7 @@ Library* Device::library(String* source, LibraryOptions* options, Error** error)
   CompileOptions chosen;
   chosen.fast_math = true;  // Metal's default
   if (options != nullptr) chosen = options->options();
+  count_library(options != nullptr ? options->described() : LibraryOptions().described());
   try {
     return new Library(this, Program::compile(text_of(source), chosen));
   } catch (const std::exception& problem) {

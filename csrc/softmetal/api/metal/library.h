@@ -21,12 +21,17 @@ class LibraryOptions : public Object {
   LibraryOptions() : Object(cls()) {}
   Object* copy() override { return new LibraryOptions(*this); }
   CompileOptions options() const;
+  // As "MSL 3.1, math safe, functions precise", for the ledger.
+  std::string described() const;
   static const Class& cls();
 
  private:
   void set_version(uint64_t version) { version_ = version; }
   uint64_t version() { return version_; }
-  void set_fast_math(bool on) { math_mode_ = on ? 2 : 0; }
+  void set_fast_math(bool on) {
+    math_mode_ = on ? 2 : 0;
+    functions_ = on ? 0 : 1;
+  }
   bool fast_math() { return math_mode_ == 2; }
   void set_math_mode(int64_t mode) { math_mode_ = mode; }
   int64_t math_mode() { return math_mode_; }
