@@ -15,14 +15,30 @@ from gptoss_metal.errors import Cancelled, Error
 
 if TYPE_CHECKING:
     from gptoss_metal.config import Config
-    from gptoss_metal.events import Done, Event, Reasoning, Text, Token, ToolCall, Usage
+    from gptoss_metal.events import (
+        CallDelta,
+        CallOpened,
+        Citation,
+        Done,
+        Event,
+        Reasoning,
+        Text,
+        Token,
+        ToolCall,
+        ToolFinished,
+        ToolStarted,
+        Usage,
+    )
     from gptoss_metal.model import Model
     from gptoss_metal.sampling import Sampling
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CallDelta",
+    "CallOpened",
     "Cancelled",
+    "Citation",
     "Config",
     "Done",
     "Error",
@@ -33,11 +49,18 @@ __all__ = [
     "Text",
     "Token",
     "ToolCall",
+    "ToolFinished",
+    "ToolStarted",
     "Usage",
     "__version__",
 ]
 
 _HOMES: Final = {
+    "ToolStarted": "events",
+    "ToolFinished": "events",
+    "Citation": "events",
+    "CallOpened": "events",
+    "CallDelta": "events",
     "Config": "config",
     "Done": "events",
     "Event": "events",

@@ -7,7 +7,16 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from typing import Any, Final
 
-from gptoss_metal.events import Done, Event, Reasoning, Text, Token, ToolCall
+from gptoss_metal.events import (
+    CallDelta,
+    CallOpened,
+    Done,
+    Event,
+    Reasoning,
+    Text,
+    Token,
+    ToolCall,
+)
 from gptoss_metal.generation import Progress, Run, Sampled
 from gptoss_metal.harmony import tokens as t
 from gptoss_metal.harmony.header import Header
@@ -38,6 +47,7 @@ class Turn:
         self._matcher = StopMatcher(stops)
         self._entries: list[Entry] = []
         self._calls: list[ToolCall] = []
+        self._call_id = ""
         self._final = ""
         self._said: dict[bool, bool] = {True: False, False: False}
         self._gap_due = False
@@ -84,6 +94,10 @@ class Turn:
             self._matcher = StopMatcher(self._stops)
             # The model plays the user, or a tool: its turn was over before.
             self._over = parsed.header.author != "assistant"
+            if parsed.header.recipient is not None and not self._over:
+                self._call_id = f"call_{secrets.token_hex(12)}"
+                recipient = parsed.header.recipient
+                yield CallOpened(self._call_id, _called(recipient), recipient)
         elif isinstance(parsed, Delta):
             yield from self._delta(parsed.header, parsed.text)
         else:
@@ -91,6 +105,7 @@ class Turn:
 
     def _delta(self, header: Header, text: str) -> Iterator[Event]:
         if header.is_call:
+            yield CallDelta(self._call_id, text)
             return
         if header.channel == "final":
             text = self._matcher.feed(text)
@@ -117,7 +132,7 @@ class Turn:
             yield from self._say(header, self._matcher.finish())
         entry = Entry("assistant", closed.text, header.channel, header.recipient)
         if header.recipient is not None:
-            call = _tool_call(header.recipient, closed, self._run.progress)
+            call = _tool_call(self._call_id, header.recipient, closed, self._run.progress)
             self._calls.append(call)
             self._tokens.clear()
             yield call
@@ -153,11 +168,15 @@ class Turn:
         return message
 
 
-def _tool_call(recipient: str, closed: Closed, progress: Progress) -> ToolCall:
+def _called(recipient: str) -> str:
+    return recipient.removeprefix("functions.") or recipient
+
+
+def _tool_call(id_: str, recipient: str, closed: Closed, progress: Progress) -> ToolCall:
     cut = closed.end is None and progress.finish_reason in ("length", "cancelled")
     return ToolCall(
-        id=f"call_{secrets.token_hex(12)}",
-        name=recipient.removeprefix("functions.") or recipient,
+        id=id_,
+        name=_called(recipient),
         arguments=closed.text,
         recipient=recipient,
         complete=not cut,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 FinishReason = Literal["stop", "length", "tool_calls", "cancelled"]
@@ -51,8 +52,33 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class CallOpened:
+    """The model begins to call a tool: the call's header is complete, its arguments follow.
+
+    Attributes:
+        id: of the call; its `CallDelta` and `ToolCall` have the same.
+        name: of the function, e.g. ``get_weather``.
+        recipient: whom the model addressed, e.g. ``functions.get_weather``.
+    """
+
+    id: str
+    name: str
+    recipient: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallDelta:
+    """More of a call's arguments."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCall:
     """The model calls a tool; the turn ends, and goes on with its result.
+
+    It is the sum of a `CallOpened` and its `CallDelta`s, which came before.
 
     Attributes:
         id: quote it as ``tool_call_id`` in the result.
@@ -128,4 +154,61 @@ class Done:
     message: dict[str, Any]
 
 
-Event = Reasoning | Text | ToolCall | Done
+@dataclass(frozen=True, slots=True)
+class ToolStarted:
+    """A built-in tool begins to run a call, which came as a `ToolCall` before.
+
+    Attributes:
+        call: the call.
+    """
+
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFinished:
+    """A built-in tool has run; the model goes on with its output.
+
+    Attributes:
+        call: the call.
+        output: what the model reads.
+        failed: whether the output is an error message.
+        detail: for programs: ``{"action": {"type": "search", "query": …}}`` and the like of the
+            browser (OpenAI's web search actions), ``{"outputs": [{"type": "logs", "logs": …}]}``
+            of python.
+    """
+
+    call: ToolCall
+    output: str
+    failed: bool = False
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A source of the answer, quoted in its text.
+
+    Attributes:
+        start: where the quoted link begins, in characters of the answer's text so far.
+        end: behind its last character.
+        url: of the source.
+        title: of the source.
+    """
+
+    start: int
+    end: int
+    url: str
+    title: str
+
+
+Event = (
+    Reasoning
+    | Text
+    | CallOpened
+    | CallDelta
+    | ToolCall
+    | ToolStarted
+    | ToolFinished
+    | Citation
+    | Done
+)

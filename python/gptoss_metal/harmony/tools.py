@@ -25,11 +25,15 @@ class Tool:
         name: 1 to 64 letters, digits, ``_``, ``-``, ``.``
         description: for the model; may be empty.
         parameters: JSON schema of the arguments, or None for a function without any.
+        freeform: a custom tool: its argument is text, not JSON; it has no `parameters`.
+        grammar: of a custom tool's text: ``{"syntax": "lark" or "regex", "definition": …}``.
     """
 
     name: str
     description: str = ""
     parameters: Mapping[str, Any] | None = None
+    freeform: bool = False
+    grammar: Mapping[str, Any] | None = None
 
     def described(self) -> ToolDescription:
         """The form openai-harmony renders (its description must be a string)."""

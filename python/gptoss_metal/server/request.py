@@ -1,0 +1,62 @@
+"""What every API asks of the model: one turn, in one form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from gptoss_metal.harmony.messages import Message
+from gptoss_metal.harmony.tools import Tool
+from gptoss_metal.sampling import Sampling
+
+BuiltIn = Literal["browser", "python"]
+
+
+@dataclass(frozen=True)
+class ToolChoice:
+    """Which tools the model may or must call.
+
+    Attributes:
+        mode: ``auto``, ``none`` or ``required``.
+        names: of the only tools allowed; None for all.
+    """
+
+    mode: Literal["auto", "none", "required"] = "auto"
+    names: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class TurnRequest:
+    """One turn.
+
+    Attributes:
+        model: as the client named it; decides the defaults (see `Served.turn`).
+        messages: Chat Completions' dictionaries, see `gptoss_metal.harmony.messages`.
+        tools: functions and custom tools that the client runs, under the client's own names.
+        tool_choice: which of them.
+        builtins: tools that the server runs itself.
+        response_format: ``json_object``, ``json_schema`` (as in Chat Completions), or None.
+        reasoning_effort: ``low``, ``medium`` or ``high``; None for the model's default.
+        instructions: for the developer message, before the messages' own.
+        sampling: how tokens are chosen.
+        max_tokens: the most to generate, reasoning included; None for what fits.
+        truncate: drop the oldest turns of a conversation that is too long, instead of refusing it.
+        max_tool_calls: the most calls of built-in tools; None for the server's own limit.
+        keep_alive: seconds the model stays loaded after this turn; None for the server's setting,
+            negative for ever.
+    """
+
+    model: str
+    messages: Sequence[Message]
+    tools: Sequence[Tool] = ()
+    tool_choice: ToolChoice = field(default_factory=ToolChoice)
+    builtins: Sequence[BuiltIn] = ()
+    response_format: Mapping[str, Any] | None = None
+    reasoning_effort: str | None = None
+    instructions: str | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+    max_tokens: int | None = None
+    truncate: bool = False
+    max_tool_calls: int | None = None
+    keep_alive: float | None = None

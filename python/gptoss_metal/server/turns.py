@@ -1,0 +1,40 @@
+"""The turn engine's door: an API's request in, events out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from gptoss_metal.events import Event
+from gptoss_metal.model import Model
+from gptoss_metal.server.request import TurnRequest
+
+
+class Turns:
+    """Runs turns.
+
+    Args:
+        model: who answers.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def start(self, request: TurnRequest) -> AsyncGenerator[Event, None]:
+        """Runs a turn; closing the generator cancels it.
+
+        Returns:
+            Its events; the last one is `Done`.
+
+        Raises:
+            Problem: the request cannot be read, is too long, or finds no room. Raised here, before
+                the first event, so that it becomes an HTTP status.
+        """
+        return self._model.achat(
+            request.messages,
+            request.tools,
+            request.reasoning_effort or "medium",
+            request.sampling,
+            request.max_tokens,
+            instructions=request.instructions,
+            response_format=request.response_format,
+        )

@@ -1,0 +1,1 @@
+"""Tools that run here: browser, python, apply_patch."""
