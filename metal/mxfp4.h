@@ -14,35 +14,25 @@
 #pragma once
 
 #include "metal/common.h"
+#include "metal/e2m1.h"
 
 // The activations of one block of 32 columns.
 struct Block {
   float4 x[8];
 };
 
-// Eight E2M1 codes of a word (the lowest nibble first) times columns `x` (0 … 3) and `y` (4 … 7),
-// times 2^-14, added to `sum`.
-//
-// A code s|eem becomes a half with s as its sign and eem as the lowest two exponent bits and the
-// highest mantissa bit: the code's value times 2^-14, exactly, 0.5 being a subnormal half. Four
-// codes at a time, each in its byte: moved to bits 4 … 1, adding 0x70 carries the sign into bit 7
-// (and leaves bits 6 … 4 as something that the last mask removes). Then the bytes, two by two, are
-// the upper bytes of halves.
+// Eight E2M1 codes of a word times columns `x` (0 … 3) and `y` (4 … 7), times 2^-14, added to
+// `sum`.
 GPTOSS_INLINE float dot_word(uint word, float4 x, float4 y, float sum) {
-  const uint even = ((word + word) & 0x1e1e1e1eu) + 0x70707070u;
-  const uint odd = ((word >> 3) & 0x1e1e1e1eu) + 0x70707070u;
-  const half2 w04 = as_type<half2>((even << 8) & 0x8e008e00u);
-  const half2 w15 = as_type<half2>((odd << 8) & 0x8e008e00u);
-  const half2 w26 = as_type<half2>(even & 0x8e008e00u);
-  const half2 w37 = as_type<half2>(odd & 0x8e008e00u);
-  sum = fma(float(w04.x), x.x, sum);
-  sum = fma(float(w15.x), x.y, sum);
-  sum = fma(float(w26.x), x.z, sum);
-  sum = fma(float(w37.x), x.w, sum);
-  sum = fma(float(w04.y), y.x, sum);
-  sum = fma(float(w15.y), y.y, sum);
-  sum = fma(float(w26.y), y.z, sum);
-  sum = fma(float(w37.y), y.w, sum);
+  const E2m1Word w = e2m1_word(word);
+  sum = fma(float(w.w04.x), x.x, sum);
+  sum = fma(float(w.w15.x), x.y, sum);
+  sum = fma(float(w.w26.x), x.z, sum);
+  sum = fma(float(w.w37.x), x.w, sum);
+  sum = fma(float(w.w04.y), y.x, sum);
+  sum = fma(float(w.w15.y), y.y, sum);
+  sum = fma(float(w.w26.y), y.z, sum);
+  sum = fma(float(w.w37.y), y.w, sum);
   return sum;
 }
 

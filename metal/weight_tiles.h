@@ -135,15 +135,9 @@ GPTOSS_INLINE void place_part(thread const Mxfp4Row&,
                               threadgroup T* target) {
   GPTOSS_UNROLL
   for (uint j = 0; j < kPart / 8; ++j) {
-    const uint word = part.words[j];
-    const uint even = ((word + word) & 0x1e1e1e1eu) + 0x70707070u;
-    const uint odd = ((word >> 3) & 0x1e1e1e1eu) + 0x70707070u;
-    const half2 w04 = as_type<half2>((even << 8) & 0x8e008e00u);
-    const half2 w15 = as_type<half2>((odd << 8) & 0x8e008e00u);
-    const half2 w26 = as_type<half2>(even & 0x8e008e00u);
-    const half2 w37 = as_type<half2>(odd & 0x8e008e00u);
-    const float4 low = float4{float(w04.x), float(w15.x), float(w26.x), float(w37.x)};
-    const float4 high = float4{float(w04.y), float(w15.y), float(w26.y), float(w37.y)};
+    const E2m1Word w = e2m1_word(part.words[j]);
+    const float4 low = float4{float(w.w04.x), float(w.w15.x), float(w.w26.x), float(w.w37.x)};
+    const float4 high = float4{float(w.w04.y), float(w.w15.y), float(w.w26.y), float(w.w37.y)};
     if (kExact) {
       place4(target + 8 * j, low * part.rest * part.scale);
       place4(target + 8 * j + 4, high * part.rest * part.scale);
