@@ -51,6 +51,8 @@ build-metal: $(SOFTMETAL)/.built
 
 $(SOFTMETAL)/.built: $(VENV)/.created $(VENV)/.group-test $(SOURCES) $(METAL_SOURCES)
 	rm -rf $(SOFTMETAL)
+	# Here, not in the build itself, whose isolated environment may have no pip to download with.
+	$(BIN)/python packaging/metal_cpp.py build/metal-cpp
 	ZIG=$$($(BIN)/python -c 'import os, ziglang; print(os.path.join(os.path.dirname(ziglang.__file__), "zig"))') && \
 	$(BIN)/python -m pip install --quiet --no-deps --target $(SOFTMETAL) . \
 	  -C build-dir=build/softmetal/cmake -C install.strip=false \
