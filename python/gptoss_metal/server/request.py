@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from gptoss_metal.harmony.messages import Message
 from gptoss_metal.harmony.tools import Tool
+from gptoss_metal.preset import Preset
 from gptoss_metal.sampling import Sampling
 
 BuiltIn = Literal["browser", "python"]
@@ -40,6 +41,9 @@ class TurnRequest:
         reasoning_effort: ``low``, ``medium`` or ``high``; None for the model's default.
         instructions: for the developer message, before the messages' own.
         sampling: how tokens are chosen.
+        given: the fields of `sampling` that the client set itself; an alias's defaults fill the
+            others. None for those that differ from `Sampling`'s own defaults.
+        context: the most tokens of prompt and answer together; None for the model's.
         max_tokens: the most to generate, reasoning included; None for what fits.
         truncate: drop the oldest turns of a conversation that is too long, instead of refusing it.
         max_tool_calls: the most calls of built-in tools; None for the server's own limit.
@@ -56,7 +60,20 @@ class TurnRequest:
     reasoning_effort: str | None = None
     instructions: str | None = None
     sampling: Sampling = field(default_factory=Sampling)
+    given: frozenset[str] | None = None
+    context: int | None = None
     max_tokens: int | None = None
     truncate: bool = False
     max_tool_calls: int | None = None
     keep_alive: float | None = None
+
+    def with_defaults(self, preset: Preset) -> TurnRequest:
+        """This request with a preset's values for what it leaves open."""
+        return replace(
+            self,
+            messages=preset.messages_with(self.messages, self.instructions),
+            reasoning_effort=self.reasoning_effort or preset.reasoning_effort,
+            sampling=preset.sampling_over(self.sampling, self.given),
+            context=self.context or preset.num_ctx,
+            max_tokens=self.max_tokens or preset.max_tokens,
+        )
