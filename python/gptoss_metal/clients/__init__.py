@@ -1,0 +1,1 @@
+"""The programs people point at the server, and how each is told where it is."""
