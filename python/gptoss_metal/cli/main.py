@@ -17,6 +17,7 @@ from gptoss_metal.cli.convert import convert
 from gptoss_metal.cli.generate import generate
 from gptoss_metal.cli.inspect import inspect
 from gptoss_metal.cli.selftest import selftest
+from gptoss_metal.cli.serve import serve
 from gptoss_metal.cli.verify import verify
 
 FAILED: Final = 2
@@ -32,7 +33,7 @@ def cli() -> None:
     """
 
 
-for command in (convert, inspect, verify, generate, chat, bench, selftest):
+for command in (convert, inspect, verify, generate, chat, serve, bench, selftest):
     cli.add_command(command)
 
 

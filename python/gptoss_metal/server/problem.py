@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Final, Literal
 
 from gptoss_metal.errors import Error
+
+_LOG: Final = logging.getLogger("gptoss_metal.server")
 
 Kind = Literal[
     "invalid",  # the request cannot be read, or cannot be
     "unauthorized",
     "forbidden",
     "not_found",
+    "timeout",  # the request's body came too slowly
+    "conflict",
     "too_large",
     "busy",  # too many requests wait
     "unavailable",  # no memory now, loading, or stopping
@@ -23,6 +28,8 @@ STATUS: Final[dict[Kind, int]] = {
     "unauthorized": 401,
     "forbidden": 403,
     "not_found": 404,
+    "timeout": 408,
+    "conflict": 409,
     "too_large": 413,
     "busy": 429,
     "unavailable": 503,
@@ -60,3 +67,28 @@ class Problem(Error):
     def status(self) -> int:
         """The HTTP status."""
         return STATUS[self.kind]
+
+
+def as_problem(error: Exception) -> Problem:
+    """The problem that an exception of a handler is; one nobody foresaw is logged.
+
+    Args:
+        error: a `Problem` stays as it is; any other `Error` says what is wrong with the request.
+    """
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, Error):
+        return Problem(str(error))
+    if isinstance(error, RecursionError):
+        return Problem("[serve] the request is nested too deeply. Try: a flatter one.")
+    if isinstance(error, MemoryError):
+        return Problem(
+            "[serve] out of memory. Try: again later, or a shorter prompt.",
+            "unavailable",
+            retry_after=5,
+        )
+    _LOG.error("a request failed", exc_info=error)
+    return Problem(
+        f"[serve] {type(error).__name__} inside the server. Try: again; its log has the details.",
+        "internal",
+    )

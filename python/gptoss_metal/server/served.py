@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
-from gptoss_metal import aliases
-from gptoss_metal.events import Event
+from gptoss_metal.events import Event, Token
 from gptoss_metal.model import Model
-from gptoss_metal.preset import Preset
+from gptoss_metal.server.metrics import Metrics
 from gptoss_metal.server.problem import Problem
+from gptoss_metal.server.raw import RawDone, RawRequest
 from gptoss_metal.server.request import TurnRequest
 from gptoss_metal.server.turns import Turns
 
@@ -24,33 +25,43 @@ class Served:
         names: what clients may call it; the first is the one reported.
         turns: runs turns.
         created: when the server started, in seconds since 1970.
+        metrics: what ``/metrics`` shows.
     """
 
     model: Model
     names: tuple[str, ...]
     turns: Turns
     created: int = field(default_factory=lambda: int(time.time()))
+    metrics: Metrics = field(default_factory=Metrics)
 
-    def preset(self, name: str) -> Preset:
-        """What a client's name for the model stands for: one of `names`, or an alias.
-
-        Raises:
-            Problem: model_not_found.
-        """
-        found = aliases.served(name, self.names, self.model.info.path)
-        if found is None:
+    def check_name(self, name: str) -> None:
+        """Raises Problem (model_not_found) unless clients may use that name."""
+        if name not in self.names:
             raise Problem(
                 f"[serve] there is no model {name!r}. Try: {', '.join(self.names)}.",
                 "not_found",
                 code="model_not_found",
                 param="model",
             )
-        return found
 
     def turn(self, request: TurnRequest) -> AsyncGenerator[Event, None]:
-        """Runs a turn of a model by its name, with the defaults of its alias.
+        """Runs a turn of a model by its name; see `Turns.start`."""
+        self.check_name(request.model)
+        return self.metrics.watch(self.turns.start(request))
+
+    async def open(self, request: TurnRequest) -> AsyncGenerator[Event, None]:
+        """`turn`, with the prompt rendered off the event loop: a handler's way to start a turn.
 
         Raises:
-            Problem: see `preset` and `Turns.start`.
+            Problem: the request is refused; nothing has been sent yet.
         """
-        return self.turns.start(request.with_defaults(self.preset(request.model)))
+        return await asyncio.to_thread(self.turn, request)
+
+    async def open_raw(self, request: RawRequest) -> AsyncGenerator[Token | RawDone, None]:
+        """Continues tokens without harmony; the last item is a `RawDone`.
+
+        Raises:
+            Problem: the request is refused.
+        """
+        self.check_name(request.model)
+        return self.turns.raw(request)

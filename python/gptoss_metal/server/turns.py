@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from gptoss_metal.events import Event
+from gptoss_metal import aio
+from gptoss_metal.events import Event, Token
 from gptoss_metal.model import Model
+from gptoss_metal.server.raw import RawDone, RawRequest
 from gptoss_metal.server.request import TurnRequest
 
 
@@ -38,3 +40,10 @@ class Turns:
             instructions=request.instructions,
             response_format=request.response_format,
         )
+
+    async def raw(self, request: RawRequest) -> AsyncGenerator[Token | RawDone, None]:
+        """Continues tokens without harmony; the last item is a `RawDone`."""
+        run = self._model.generate(request.prompt, request.sampling, request.max_tokens)
+        async for token in aio.iterate(run):
+            yield token
+        yield RawDone(run.finish_reason or "stop", run.usage)

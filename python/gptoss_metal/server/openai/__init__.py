@@ -1,1 +1,1 @@
-"""OpenAI's Chat Completions, Completions and Models."""
+"""OpenAI's Chat Completions, Completions and Models over the turn engine."""
