@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gptoss_metal import store
@@ -133,3 +133,10 @@ def served(name: str, served_names: Iterable[str], path: str | os.PathLike[str])
             if known:
                 raise
     return Preset(name, os.fspath(path)) if known else None
+
+
+def served_names(own: Sequence[str], path: str | os.PathLike[str]) -> list[str]:
+    """What clients of a server may call its model: its own names, then aliases of its file."""
+    known = {store.canonical(name) for name in own}
+    others = [name for name in names() if name not in known]
+    return [*own, *(name for name in others if served(name, (), path) is not None)]

@@ -7,8 +7,10 @@ import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
+from gptoss_metal import aliases
 from gptoss_metal.events import Event, Token
 from gptoss_metal.model import Model
+from gptoss_metal.preset import Preset
 from gptoss_metal.server.metrics import Metrics
 from gptoss_metal.server.problem import Problem
 from gptoss_metal.server.raw import RawDone, RawRequest
@@ -34,19 +36,33 @@ class Served:
     created: int = field(default_factory=lambda: int(time.time()))
     metrics: Metrics = field(default_factory=Metrics)
 
-    def check_name(self, name: str) -> None:
-        """Raises Problem (model_not_found) unless clients may use that name."""
-        if name not in self.names:
+    def preset(self, name: str) -> Preset:
+        """What a client's name for the model stands for: one of `names`, or an alias of the model.
+
+        Raises:
+            Problem: model_not_found.
+        """
+        found = aliases.served(name, self.names, self.model.info.path)
+        if found is None:
             raise Problem(
-                f"[serve] there is no model {name!r}. Try: {', '.join(self.names)}.",
+                f"[serve] there is no model {name[:80]!r}. Try: {', '.join(self.names)}.",
                 "not_found",
                 code="model_not_found",
                 param="model",
             )
+        return found
+
+    def check_name(self, name: str) -> None:
+        """Raises Problem (model_not_found) unless clients may use that name."""
+        self.preset(name)
+
+    def all_names(self) -> list[str]:
+        """What clients may call the model: `names`, then the aliases of it."""
+        return aliases.served_names(self.names, self.model.info.path)
 
     def turn(self, request: TurnRequest) -> AsyncGenerator[Event, None]:
-        """Runs a turn of a model by its name; see `Turns.start`."""
-        self.check_name(request.model)
+        """Runs a turn of a model by its name, with the defaults of its alias; see `Turns.start`."""
+        request = request.with_defaults(self.preset(request.model))
         return self.metrics.watch(self.turns.start(request))
 
     async def open(self, request: TurnRequest) -> AsyncGenerator[Event, None]:
