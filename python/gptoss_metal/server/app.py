@@ -12,6 +12,7 @@ from gptoss_metal.server.handlers import problem_response
 from gptoss_metal.server.metrics import CONTENT_TYPE
 from gptoss_metal.server.openai.routes import routes as openai_routes
 from gptoss_metal.server.problem import Problem, as_problem
+from gptoss_metal.server.responses.routes import routes as responses_routes
 from gptoss_metal.server.served import Served
 
 
@@ -29,6 +30,7 @@ def build(served: Served) -> Starlette:
             Route("/health", health),
             Route("/metrics", metrics),
             *openai_routes(served),
+            *responses_routes(served),
         ],
         exception_handlers={HTTPException: _http_error, Exception: _error},
     )
