@@ -1,0 +1,1 @@
+"""The tools that run here, with real kernels, sandboxes, files and local servers."""
