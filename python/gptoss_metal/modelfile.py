@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -57,10 +57,10 @@ def parse(text: str, name: str) -> Preset:
 def preset(
     name: str,
     base: str,
-    parameters: dict[str, Any],
+    parameters: Mapping[str, Any],
     system: str | None = None,
-    messages: list[dict[str, str]] | tuple[()] = (),
-    notes: list[str] | tuple[()] = (),
+    messages: Sequence[Mapping[str, str]] = (),
+    notes: Sequence[str] = (),
 ) -> Preset:
     """A preset with Ollama's parameters; unknown ones become notes.
 
