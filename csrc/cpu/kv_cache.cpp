@@ -4,67 +4,117 @@
 
 namespace gptoss::cpu {
 
-static_assert(kHeadDimension == kHeadDim);  // kernels.h stands apart from the model's headers
+KvShape::KvShape(const Config& config, bool exact)
+    : format{exact ? 4 : 2, config.kv_heads}, window(config.window), windowed(config.windowed) {
+  for (const bool of_window : windowed)
+    place.push_back(of_window ? window_layers++ : full_layers++);
+}
 
-KvCache::KvCache(const Config& config, bool exact, int context, int chunk)
-    : item_(exact ? 4 : 2),
-      kv_heads_(config.kv_heads),
-      window_(config.window),
-      // One block more than window and chunk: both ends may lie inside a block.
-      ring_blocks_((std::min(config.window, context) + chunk + kBlock - 1) / kBlock + 1) {
-  for (const bool windowed : config.windowed) layers_.push_back({windowed, {}});
+int KvShape::ring_blocks(int context, int chunk) const {
+  return (std::min(window, context) + chunk + kBlock - 1) / kBlock + 1;
+}
+
+KvSnapshot::KvSnapshot(const KvShape& shape, int length, std::vector<Page> pages,
+                       std::vector<std::byte> window, std::atomic<uint64_t>& alive)
+    : shape_(shape),
+      length_(length),
+      pages_(std::move(pages)),
+      window_(std::move(window)),
+      counted_(alive, window_.size()) {
+  for (int i = 0; i < this->pages(); ++i) {
+    pages_[static_cast<size_t>(i)]->publish(positions_in_page(i, length_));
+  }
+}
+
+uint64_t KvSnapshot::page_bytes(int index) const {
+  return shape_.format.serialised_bytes(shape_.full_layers, positions_in_page(index, length_));
+}
+
+void KvSnapshot::read_page(int index, std::byte* out) const {
+  pages_[static_cast<size_t>(index)]->read(0, positions_in_page(index, length_), out);
+}
+
+void KvSnapshot::read_window(std::byte* out) const {
+  std::copy(window_.begin(), window_.end(), out);
+}
+
+KvCache::KvCache(const KvShape& shape, int context, int chunk, std::atomic<uint64_t>& alive)
+    : shape_(shape), alive_(alive), ring_blocks_(shape.ring_blocks(context, chunk)) {}
+
+std::unique_ptr<KvStore> KvCache::new_ring() const {
+  return std::make_unique<KvStore>(shape_.format, shape_.window_layers, ring_blocks_, alive_);
+}
+
+std::shared_ptr<KvStore> KvCache::copy_of(const KvStore& page, int count) const {
+  std::shared_ptr<KvStore> copy = shape_.new_page(alive_);
+  copy->copy(page, count);
+  return copy;
 }
 
 void KvCache::extend(int begin, int end) {
-  const int64_t block_bytes = 2 * kBlockValues * item_ * kv_heads_;
-  const size_t pages =
-      static_cast<size_t>((end + kPageBlocks * kBlock - 1) / (kPageBlocks * kBlock));
-  for (Layer& layer : layers_) {
-    if (layer.windowed) {
-      if (layer.pages.empty()) {
-        layer.pages.push_back(
-            std::make_unique<uint8_t[]>(static_cast<size_t>(block_bytes * ring_blocks_)));
-      }
-    } else {
-      while (layer.pages.size() < pages) {
-        layer.pages.push_back(
-            std::make_unique<uint8_t[]>(static_cast<size_t>(block_bytes * kPageBlocks)));
-      }
+  if (shape_.full_layers > 0) {
+    const int kept = begin % kPagePositions;
+    if (kept > 0) {
+      std::shared_ptr<KvStore>& page = pages_[static_cast<size_t>(begin / kPagePositions)];
+      if (page->published() > kept) page = copy_of(*page, kept);
     }
+    const size_t pages = static_cast<size_t>(pages_for(end));
+    while (pages_.size() < pages) pages_.push_back(shape_.new_page(alive_));
   }
-  if (begin == 0) high_ = 0;
+  if (shape_.window_layers > 0 && !ring_) ring_ = new_ring();
+  if (begin == 0) low_ = high_ = 0;
   high_ = std::max(high_, end);
 }
 
 void KvCache::truncate(int length) {
-  const size_t pages =
-      static_cast<size_t>((length + kPageBlocks * kBlock - 1) / (kPageBlocks * kBlock));
-  for (Layer& layer : layers_) {
-    if (!layer.windowed && layer.pages.size() > pages) layer.pages.resize(pages);
-  }
+  const size_t kept = static_cast<size_t>(pages_for(length));
+  if (pages_.size() > kept) pages_.resize(kept);
 }
 
 bool KvCache::holds_window(int position) const {
-  const int oldest_needed = std::max(0, position - window_ + 1);
+  if (shape_.window_layers == 0) return true;
+  const int oldest_needed = std::max(0, position - shape_.window + 1);
   // The block of high_ - 1 has overwritten the one a whole ring before it.
   const int last_block = (std::max(high_, 1) - 1) / kBlock;
-  const int oldest_held = std::max(0, (last_block - ring_blocks_ + 1) * kBlock);
-  return oldest_needed >= oldest_held;
+  return oldest_needed >= std::max(low_, (last_block - ring_blocks_ + 1) * kBlock);
+}
+
+std::shared_ptr<const Snapshot> KvCache::snapshot(int length) const {
+  const size_t kept = shape_.full_layers > 0 ? static_cast<size_t>(pages_for(length)) : 0;
+  std::vector<std::shared_ptr<KvStore>> pages(pages_.begin(),
+                                              pages_.begin() + static_cast<std::ptrdiff_t>(kept));
+  const int first = shape_.first_in_window(length);
+  std::vector<std::byte> window(
+      shape_.format.serialised_bytes(shape_.window_layers, length - first));
+  if (!window.empty()) ring_->read(first, length - first, window.data());
+  return std::make_shared<KvSnapshot>(shape_, length, std::move(pages), std::move(window), alive_);
+}
+
+void KvCache::restore(const KvSnapshot& snapshot) {
+  const int length = snapshot.length();
+  std::vector<std::shared_ptr<KvStore>> pages = snapshot.shared();
+  // A whole page is shared, and copied when it must be written. Of a partial one, the sequence that
+  // it comes from may go on writing behind the snapshot.
+  const int rest = length % kPagePositions;
+  if (rest > 0 && !pages.empty()) pages.back() = copy_of(*pages.back(), rest);
+  if (shape_.window_layers > 0 && !ring_) ring_ = new_ring();
+  pages_ = std::move(pages);
+  low_ = shape_.first_in_window(length);
+  high_ = length;
+  if (ring_) ring_->write(low_, length - low_, snapshot.window().data());
 }
 
 uint8_t* KvCache::block_data(int layer, int index, int head) const {
-  const Layer& l = layers_[static_cast<size_t>(layer)];
-  const int page = l.windowed ? 0 : index / kPageBlocks;
-  const int slot = l.windowed ? index % ring_blocks_ : index % kPageBlocks;
-  const int64_t offset = (int64_t{slot} * kv_heads_ + head) * 2 * kBlockValues * item_;
-  return l.pages[static_cast<size_t>(page)].get() + offset;
+  const size_t at = static_cast<size_t>(layer);
+  if (shape_.windowed[at]) return ring_->block(shape_.place[at], index, head);
+  return pages_[static_cast<size_t>(index / kPageBlocks)]->block(shape_.place[at], index, head);
 }
 
 void KvCache::write(const Kernels& kernels, int layer, int position, int head, const float* key,
                     const float* value) {
   uint8_t* data = block_data(layer, position / kBlock, head);
   const int slot = position % kBlock;
-  if (item_ == 4) {
+  if (shape_.format.item == 4) {
     float* keys = reinterpret_cast<float*>(data);
     for (int d = 0; d < kHeadDim; ++d) keys[d * kBlock + slot] = key[d];
     std::copy(value, value + kHeadDim, keys + kBlockValues + slot * kHeadDim);
@@ -80,7 +130,7 @@ void KvCache::write(const Kernels& kernels, int layer, int position, int head, c
 KvCache::View KvCache::block(const Kernels& kernels, int layer, int index, int head,
                              float* scratch) const {
   const uint8_t* data = block_data(layer, index, head);
-  if (item_ == 4) {
+  if (shape_.format.item == 4) {
     const float* keys = reinterpret_cast<const float*>(data);
     return {keys, keys + kBlockValues};
   }
@@ -89,12 +139,8 @@ KvCache::View KvCache::block(const Kernels& kernels, int layer, int index, int h
 }
 
 uint64_t KvCache::bytes() const {
-  const int64_t block_bytes = 2 * kBlockValues * item_ * kv_heads_;
-  uint64_t total = 0;
-  for (const Layer& layer : layers_) {
-    const int64_t blocks = layer.windowed ? ring_blocks_ : kPageBlocks;
-    total += layer.pages.size() * static_cast<uint64_t>(blocks * block_bytes);
-  }
+  uint64_t total = ring_ ? ring_->bytes() : 0;
+  for (const auto& page : pages_) total += page->bytes();
   return total;
 }
 

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "backend/executor.h"
+#include "backend/backend.h"
 #include "cpu/buffer.h"
 #include "cpu/kernels.h"
 #include "cpu/thread_pool.h"

@@ -6,6 +6,7 @@
 namespace gptoss::python {
 
 void bind_model(pybind11::module_& m);
+void bind_prefix(pybind11::module_& m);
 void bind_session(pybind11::module_& m);
 void bind_sampler(pybind11::module_& m);
 #ifdef GPTOSS_METAL

@@ -58,11 +58,14 @@ void bind_model(py::module_& m) {
       .def_property_readonly(
           "precision",
           [](const Model& s) { return s.precision() == Precision::exact ? "exact" : "default"; })
-      .def_property_readonly("isa", [](const Model& s) { return std::string(s.isa()); })
-      .def_property_readonly("threads", &Model::threads)
-      .def_property_readonly("backend", &Model::backend)
-      .def_property_readonly("device", &Model::device)
+      .def_property_readonly("isa", [](const Model& s) { return std::string(s.backend().isa()); })
+      .def_property_readonly("threads", [](const Model& s) { return s.backend().threads(); })
+      .def_property_readonly("backend", [](const Model& s) { return s.backend().name(); })
+      .def_property_readonly("device", [](const Model& s) { return s.backend().device(); })
       .def_property_readonly("tensors", &tensors_of)
+      .def_property_readonly("cache_bytes",
+                             [](const Model& s) { return s.backend().cache_bytes(); })
+      .def("session_bytes", &Model::session_bytes, py::arg("context_tokens"), py::arg("chunk"))
       .def("tokenizer_bytes", &tokenizer_of, "The bytes of o200k_base.tiktoken.")
       .def(
           "bytes_per_token", [](const Model& s) { return s.weights().bytes_per_token(); },

@@ -30,6 +30,7 @@ PYBIND11_MODULE(_core, m) {
     }
   });
   gptoss::python::bind_model(m);
+  gptoss::python::bind_prefix(m);
   gptoss::python::bind_session(m);
   gptoss::python::bind_sampler(m);
 #ifdef GPTOSS_METAL

@@ -1,7 +1,6 @@
 #include "runtime/session.h"
 
-#include <pybind11/numpy.h>
-
+#include "python/arrays.h"
 #include "python/bindings.h"
 
 namespace py = pybind11;
@@ -9,12 +8,6 @@ namespace py = pybind11;
 namespace gptoss::python {
 
 namespace {
-
-using Tokens = py::array_t<int32_t, py::array::c_style | py::array::forcecast>;
-
-std::span<const int32_t> view(const Tokens& tokens) {
-  return {tokens.data(), static_cast<size_t>(tokens.size())};
-}
 
 std::unique_ptr<Session> create(std::shared_ptr<Model> model, int context, int chunk) {
   return std::make_unique<Session>(std::move(model), context, chunk);
@@ -45,9 +38,14 @@ py::array_t<float> all_logits(Session& session, const Tokens& tokens) {
   return out;
 }
 
-py::array_t<int32_t> tokens_of(const Session& session) {
-  const auto tokens = session.tokens();
-  return py::array_t<int32_t>(static_cast<py::ssize_t>(tokens.size()), tokens.data());
+void advance(const std::vector<std::pair<Session*, Tokens>>& work) {
+  std::vector<Session::Work> items;
+  for (const auto& [session, tokens] : work) {
+    if (session == nullptr) throw py::type_error("advance() takes sessions, not None");
+    items.push_back({session, view(tokens)});
+  }
+  const py::gil_scoped_release release;
+  Session::advance(items);
 }
 
 }  // namespace
@@ -61,12 +59,17 @@ void bind_session(py::module_& m) {
       .def("rewind", &Session::rewind, py::arg("length"))
       .def("logits", &logits)
       .def("all_logits", &all_logits, py::arg("tokens"))
+      .def("checkpoint", &Session::checkpoint, py::call_guard<py::gil_scoped_release>())
+      .def("restore", &Session::restore, py::arg("prefix"),
+           py::call_guard<py::gil_scoped_release>())
       .def("cancel", &Session::cancel)
       .def_property_readonly("length", &Session::length)
-      .def_property_readonly("tokens", &tokens_of)
+      .def_property_readonly("tokens", [](const Session& s) { return array_of(s.tokens()); })
       .def_property_readonly("context", &Session::context)
       .def_property_readonly("chunk", &Session::chunk)
       .def_property_readonly("bytes", &Session::bytes);
+  m.def("advance", &advance, py::arg("work"),
+        "Appends tokens to several sessions and computes them in one forward pass.");
 }
 
 }  // namespace gptoss::python

@@ -71,9 +71,11 @@ int32_t gptoss_model_vocab(const gptoss_model* model) { return model->model->con
 
 int32_t gptoss_model_context(const gptoss_model* model) { return model->model->config().context; }
 
-const char* gptoss_model_isa(const gptoss_model* model) { return model->model->isa(); }
+const char* gptoss_model_isa(const gptoss_model* model) { return model->model->backend().isa(); }
 
-const char* gptoss_model_backend(const gptoss_model* model) { return model->model->backend(); }
+const char* gptoss_model_backend(const gptoss_model* model) {
+  return model->model->backend().name();
+}
 
 gptoss_session* gptoss_session_create(gptoss_model* model, int32_t context, int32_t chunk,
                                       gptoss_error* error) {

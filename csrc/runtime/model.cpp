@@ -1,58 +1,45 @@
 #include "runtime/model.h"
 
-#include "cpu/executor.h"
+#include "cpu/backend.h"
 #include "model/error.h"
+#include "runtime/session.h"
 #ifdef GPTOSS_METAL
 #include "metal/backend.h"
-#else
-namespace gptoss::metal {
-class MetalBackend {};  // never made
-}  // namespace gptoss::metal
 #endif
 
 namespace gptoss {
 
 namespace {
 
-bool wants_metal(const std::string& backend) {
-  if (backend == "cpu") return false;
-  if (backend != "metal") {
-    throw Error("model", "there is no backend '" + backend + "'", "cpu or metal");
+std::unique_ptr<Backend> open_backend(const Weights& weights, const ModelOptions& options) {
+  if (options.backend == "cpu") {
+    return std::make_unique<cpu::CpuBackend>(weights, options.precision, options.threads,
+                                             options.isa);
   }
-#ifndef GPTOSS_METAL
+  if (options.backend != "metal") {
+    throw Error("model", "there is no backend '" + options.backend + "'", "cpu or metal");
+  }
+#ifdef GPTOSS_METAL
+  return metal::open_backend(weights, options.precision);
+#else
   throw Error("model", "this build has no Metal backend",
               "backend=\"cpu\", or on a Mac the macOS wheel");
 #endif
-  return true;
 }
 
 }  // namespace
 
 Model::Model(const std::string& path, const ModelOptions& options)
-    : weights_(path),
-      pool_(wants_metal(options.backend) ? 1 : options.threads),
-      machine_{cpu::select_kernels(options.isa.c_str()), pool_, options.precision} {
-#ifdef GPTOSS_METAL
-  if (wants_metal(options.backend)) {
-    metal_ = metal::MetalBackend::open(weights_, options.precision);
+    : weights_(path), precision_(options.precision), backend_(open_backend(weights_, options)) {}
+
+uint64_t Model::session_bytes(int tokens, int chunk) const {
+  const int limit = config().context;
+  if (tokens < 0 || tokens > limit) {
+    throw Error("model",
+                std::to_string(tokens) + " tokens are outside 0 .. " + std::to_string(limit),
+                "at most " + std::to_string(limit));
   }
-#endif
-}
-
-Model::~Model() = default;
-
-std::string Model::device() const {
-#ifdef GPTOSS_METAL
-  if (metal_) return metal_->facts().name;
-#endif
-  return "";
-}
-
-std::unique_ptr<Executor> Model::make_executor(int context, int chunk) const {
-#ifdef GPTOSS_METAL
-  if (metal_) return metal_->make_executor(context, chunk);
-#endif
-  return std::make_unique<cpu::CpuExecutor>(weights_, machine_, context, chunk);
+  return backend_->sequence_bytes(tokens, Session::checked_chunk(chunk, limit));
 }
 
 }  // namespace gptoss

@@ -4,15 +4,10 @@
 #include <memory>
 #include <string>
 
-#include "backend/executor.h"
-#include "cpu/machine.h"
+#include "backend/backend.h"
 #include "model/weights.h"
 
 namespace gptoss {
-
-namespace metal {
-class MetalBackend;
-}
 
 struct ModelOptions {
   Precision precision = Precision::normal;
@@ -25,24 +20,20 @@ class Model {
  public:
   // Maps and validates the file; reads no weights yet. Throws Error.
   Model(const std::string& path, const ModelOptions& options);
-  ~Model();
 
   const Weights& weights() const { return weights_; }
   const Config& config() const { return weights_.config(); }
-  Precision precision() const { return machine_.precision; }
-  const char* isa() const { return machine_.kernels.isa; }
-  int threads() const { return pool_.threads(); }
-  const char* backend() const { return metal_ ? "metal" : "cpu"; }
-  // The GPU's name; empty on the CPU.
-  std::string device() const;
+  Precision precision() const { return precision_; }
+  Backend& backend() const { return *backend_; }
 
-  std::unique_ptr<Executor> make_executor(int context, int chunk) const;
+  // What a session that holds `tokens` takes of backend().cache_bytes(), with the given chunk.
+  // Throws Error.
+  uint64_t session_bytes(int tokens, int chunk) const;
 
  private:
   Weights weights_;
-  mutable cpu::ThreadPool pool_;  // one thread, the caller's, with Metal
-  cpu::Machine machine_;
-  std::unique_ptr<metal::MetalBackend> metal_;
+  Precision precision_;
+  std::unique_ptr<Backend> backend_;
 };
 
 }  // namespace gptoss

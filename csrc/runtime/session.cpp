@@ -1,8 +1,10 @@
 #include "runtime/session.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "model/error.h"
+#include "runtime/tokens.h"
 
 namespace gptoss {
 
@@ -19,21 +21,27 @@ int checked_context(const Config& config, int context) {
   return context;
 }
 
-int checked_chunk(int chunk, int context) {
+// After a rewind further back than the rings of the window layers reach.
+Error window_gone(int length) {
+  return {"session", "the window before position " + std::to_string(length) + " is gone",
+          "sync(), which computes it anew, or restore()"};
+}
+
+}  // namespace
+
+int Session::checked_chunk(int chunk, int context) {
   if (chunk < 0) {
     throw Error("session", "a chunk of " + std::to_string(chunk) + " tokens is negative",
                 "1 .. 2048, or 0 for the default");
   }
-  return std::min(chunk == 0 ? Session::kDefaultChunk : chunk, context);
+  return std::min(chunk == 0 ? kDefaultChunk : chunk, context);
 }
-
-}  // namespace
 
 Session::Session(std::shared_ptr<const Model> model, int context, int chunk)
     : model_(std::move(model)),
       context_(checked_context(model_->config(), context)),
       chunk_(checked_chunk(chunk, context_)),
-      executor_(model_->make_executor(context_, chunk_)) {}
+      sequence_(model_->backend().make_sequence(context_, chunk_)) {}
 
 std::unique_lock<std::mutex> Session::begin() {
   std::unique_lock<std::mutex> lock(busy_, std::try_to_lock);
@@ -45,31 +53,12 @@ std::unique_lock<std::mutex> Session::begin() {
   return lock;
 }
 
-void Session::check_fits(size_t count) const {
-  if (count <= static_cast<size_t>(context_)) return;
-  const int limit = model_->config().context;
-  throw Error(
-      "session",
-      std::to_string(count) + " tokens are more than the context of " + std::to_string(context_),
-      context_ < limit
-          ? "a larger context (the model allows " + std::to_string(limit) + ") or a shorter prompt"
-          : "a shorter prompt");
-}
-
-void Session::check_token(int32_t token, size_t position) const {
-  if (token >= 0 && token < model_->config().vocab) return;
-  throw Error("session",
-              "token " + std::to_string(token) + " at position " + std::to_string(position) +
-                  " is outside the vocabulary",
-              "ids in 0 .. " + std::to_string(model_->config().vocab - 1));
-}
-
 void Session::check(std::span<const int32_t> tokens) const {
   if (tokens.empty()) {
     throw Error("session", "the token sequence is empty", "at least one token");
   }
-  check_fits(tokens.size());
-  for (size_t i = 0; i < tokens.size(); ++i) check_token(tokens[i], i);
+  check_fits(model_->config(), tokens.size(), context_);
+  check_tokens(model_->config(), tokens, 0);
 }
 
 int Session::sync(std::span<const int32_t> tokens) {
@@ -80,7 +69,7 @@ int Session::sync(std::span<const int32_t> tokens) {
   const int wanted = static_cast<int>(tokens.size());
   if (keep == wanted && length() == wanted && has_logits_) return 0;
   keep = std::min(keep, wanted - 1);  // the last token is computed for its logits
-  if (!executor_->can_resume(keep)) keep = 0;
+  if (!sequence_->can_resume(keep)) keep = 0;
   cut(keep);
   extend(tokens.subspan(static_cast<size_t>(keep)), nullptr);
   return wanted - keep;
@@ -88,9 +77,9 @@ int Session::sync(std::span<const int32_t> tokens) {
 
 void Session::step(int32_t token) {
   const auto lock = begin();
-  check_fits(tokens_.size() + 1);
-  check_token(token, tokens_.size());
-  if (executor_->can_resume(length())) {
+  check_fits(model_->config(), tokens_.size() + 1, context_);
+  check_tokens(model_->config(), std::span(&token, 1), tokens_.size());
+  if (sequence_->can_resume(length())) {
     extend(std::span(&token, 1), nullptr);
     return;
   }
@@ -112,7 +101,7 @@ void Session::rewind(int length) {
   if (length < this->length()) {
     tokens_.resize(static_cast<size_t>(length));
     has_logits_ = false;
-    executor_->truncate(length);
+    sequence_->truncate(length);
   }
 }
 
@@ -130,9 +119,71 @@ void Session::all_logits(std::span<const int32_t> tokens, float* out) {
   extend(tokens, out);
 }
 
+BatchItem Session::item(std::span<const int32_t> added, int rows, float* out) {
+  return {*sequence_, added, length(), rows, out, cancelled_};
+}
+
+Prefix Session::checkpoint() {
+  const auto lock = begin();
+  // The snapshot's last position can be computed anew, so one more than the window is wanted.
+  if (length() > 0 && !sequence_->can_resume(length() - 1)) throw window_gone(length());
+  return {model_, tokens_, sequence_->snapshot(length())};
+}
+
+void Session::restore(const Prefix& prefix) {
+  const auto lock = begin();
+  if (&prefix.model() != model_.get()) {
+    throw Error("session", "the prefix is of another model", "a prefix of the session's model");
+  }
+  check_fits(model_->config(), prefix.tokens().size(), context_);
+  std::vector<int32_t> tokens(prefix.tokens().begin(), prefix.tokens().end());
+  sequence_->restore(prefix.snapshot());
+  tokens_ = std::move(tokens);
+  has_logits_ = false;
+}
+
+void Session::check_next(std::span<const int32_t> tokens) const {
+  if (tokens.empty() || tokens.size() > static_cast<size_t>(chunk_)) {
+    throw Error("session",
+                "a pass over " + std::to_string(tokens.size()) + " tokens is outside 1 .. " +
+                    std::to_string(chunk_),
+                "parts of at most the session's chunk");
+  }
+  check_fits(model_->config(), tokens_.size() + tokens.size(), context_);
+  check_tokens(model_->config(), tokens, tokens_.size());
+  if (!sequence_->can_resume(length())) throw window_gone(length());
+}
+
+void Session::advance(std::span<const Work> work) {
+  if (work.empty()) return;
+  const Model& model = *work.front().session->model_;
+  std::unordered_set<const Session*> seen;
+  std::vector<std::unique_lock<std::mutex>> locks;
+  std::vector<BatchItem> items;
+  for (const auto& [session, tokens] : work) {
+    if (!seen.insert(session).second) {
+      throw Error("session", "a session is in the pass twice", "one item for each session");
+    }
+    if (session->model_.get() != &model) {
+      throw Error("session", "the sessions are of different models", "one pass for each model");
+    }
+    locks.push_back(session->begin());
+    session->check_next(tokens);
+    session->next_logits_.resize(static_cast<size_t>(model.config().vocab));
+    session->tokens_.reserve(session->tokens_.size() + tokens.size());
+    items.push_back(session->item(tokens, 1, session->next_logits_.data()));
+  }
+  model.backend().forward(items);
+  for (const auto& [session, tokens] : work) {
+    session->tokens_.insert(session->tokens_.end(), tokens.begin(), tokens.end());
+    session->logits_.swap(session->next_logits_);
+    session->has_logits_ = true;
+  }
+}
+
 void Session::cut(int length) {
   tokens_.resize(static_cast<size_t>(length));
-  executor_->truncate(length);
+  sequence_->truncate(length);
   has_logits_ = false;
 }
 
@@ -146,8 +197,11 @@ void Session::extend(std::span<const int32_t> added, float* all) {
     const bool last = done + count == total;
     float* out = all != nullptr ? all + static_cast<size_t>(done) * vocab : logits_.data();
     const int rows = all != nullptr ? count : (last ? 1 : 0);
-    executor_->forward(added.data() + done, count, length(), rows, out, cancelled_);
-    tokens_.insert(tokens_.end(), added.begin() + done, added.begin() + done + count);
+    const std::span<const int32_t> part =
+        added.subspan(static_cast<size_t>(done), static_cast<size_t>(count));
+    const BatchItem work = item(part, rows, out);
+    model_->backend().forward(std::span(&work, 1));
+    tokens_.insert(tokens_.end(), part.begin(), part.end());
     done += count;
   }
   if (all != nullptr) {

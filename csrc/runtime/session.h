@@ -8,13 +8,16 @@
 #include <span>
 #include <vector>
 
-#include "runtime/model.h"
+#include "runtime/prefix.h"
 
 namespace gptoss {
 
 class Session {
  public:
   static constexpr int kDefaultChunk = 512;
+
+  // A chunk as it counts: 0 is the default, and no chunk is longer than the context. Throws Error.
+  static int checked_chunk(int chunk, int context);
 
   // `context`: most tokens the session may hold, 0 = the model's own limit. `chunk`: tokens
   // computed together in prefill, 0 = kDefaultChunk. Throws Error.
@@ -34,6 +37,23 @@ class Session {
   // Computes `tokens` anew and writes the logits of every position to `out` [tokens, vocab].
   void all_logits(std::span<const int32_t> tokens, float* out);
 
+  // What has been computed so far, to go on from elsewhere: shares the pages of full-attention
+  // layers and copies the state of the window layers. Throws Error.
+  Prefix checkpoint();
+  // Becomes that prefix, of the same model; logits are unavailable until the next call that
+  // computes. Throws Error (nothing has changed then).
+  void restore(const Prefix& prefix);
+
+  struct Work {
+    Session* session;
+    std::span<const int32_t> tokens;  // 1 .. chunk()
+  };
+  // Appends tokens to each session, all of one model and no session twice, and computes them in one
+  // forward pass; logits() of each are then those of its last token. On the CPU they do not depend
+  // on what else is in the pass, bit for bit. Throws Error, and Cancelled when any of the sessions
+  // was cancelled: then nothing has changed.
+  static void advance(std::span<const Work> work);
+
   // May be called from any thread: the running call throws Cancelled before its next layer. Between
   // calls it does nothing.
   void cancel() { cancelled_.store(true); }
@@ -42,14 +62,16 @@ class Session {
   std::span<const int32_t> tokens() const { return tokens_; }
   int context() const { return context_; }
   int chunk() const { return chunk_; }
-  uint64_t bytes() const { return executor_->bytes(); }
+  uint64_t bytes() const { return sequence_->bytes(); }
   const Model& model() const { return *model_; }
 
  private:
   std::unique_lock<std::mutex> begin();
-  void check_fits(size_t count) const;
-  void check_token(int32_t token, size_t position) const;
   void check(std::span<const int32_t> tokens) const;
+  // Whether these tokens can be appended in one pass.
+  void check_next(std::span<const int32_t> tokens) const;
+  // Computes `added` behind what there is; `rows` last logits to `out`.
+  BatchItem item(std::span<const int32_t> added, int rows, float* out);
   void cut(int length);
   // Appends and computes `added`; logits of the last one, or of each when `all` is given.
   void extend(std::span<const int32_t> added, float* all);
@@ -57,9 +79,10 @@ class Session {
   std::shared_ptr<const Model> model_;
   int context_;
   int chunk_;
-  std::unique_ptr<Executor> executor_;
+  std::unique_ptr<Sequence> sequence_;
   std::vector<int32_t> tokens_;
   std::vector<float> logits_;
+  std::vector<float> next_logits_;  // being computed by advance()
   bool has_logits_ = false;
   std::atomic<bool> cancelled_{false};
   std::mutex busy_;

@@ -1,8 +1,9 @@
-#include "cpu/executor.h"
+#include "cpu/forward.h"
 
 #include <algorithm>
 
 #include "cpu/linear.h"
+#include "cpu/sequence.h"
 #include "model/error.h"
 
 namespace gptoss::cpu {
@@ -16,18 +17,24 @@ int tiles(int count, int tile) { return (count + tile - 1) / tile; }
 
 }  // namespace
 
-CpuExecutor::CpuExecutor(const Weights& weights, const Machine& machine, int context, int chunk)
+Forward::Forward(const Weights& weights, const Machine& machine)
     : weights_(weights),
       config_(weights.config()),
       machine_(machine),
       rope_(config_),
-      cache_(config_, machine.precision == Precision::exact, context, chunk),
       scratch_(static_cast<size_t>(machine.pool.threads())),
       attention_scratch_(static_cast<size_t>(machine.pool.threads())) {}
 
-void CpuExecutor::forward(const int32_t* tokens, int count, int start, int logit_rows,
-                          float* logits, const std::atomic<bool>& cancelled) {
-  cache_.extend(start, start + count);
+void Forward::run(std::span<const BatchItem> items) {
+  for (const BatchItem& item : items) run(item);
+}
+
+void Forward::run(const BatchItem& item) {
+  const int32_t* tokens = item.tokens.data();
+  const int count = static_cast<int>(item.tokens.size());
+  const int start = item.start;
+  cache_ = &static_cast<CpuSequence&>(item.sequence).cache();
+  cache_->extend(start, start + count);
   embed(tokens, count);
   float* cosines = cosines_.reserve(static_cast<size_t>(count) * Rope::kPairs);
   float* sines = sines_.reserve(static_cast<size_t>(count) * Rope::kPairs);
@@ -36,7 +43,7 @@ void CpuExecutor::forward(const int32_t* tokens, int count, int start, int logit
   }
   float* residual = residual_.get();
   for (int i = 0; i < config_.layers; ++i) {
-    if (cancelled.load(std::memory_order_relaxed)) throw Cancelled();
+    if (item.cancelled.load(std::memory_order_relaxed)) throw Cancelled();
     const LayerWeights& layer = weights_.layer(i);
     norm(layer.attn_norm, 0, count);
     float* qkv =
@@ -52,10 +59,10 @@ void CpuExecutor::forward(const int32_t* tokens, int count, int start, int logit
            router);
     experts_.add(machine_, scratch_, config_, layer, router, normed_.get(), count, residual);
   }
-  if (logit_rows > 0) unembed(count, logit_rows, logits);
+  if (item.logit_rows > 0) unembed(count, item.logit_rows, item.logits);
 }
 
-void CpuExecutor::embed(const int32_t* tokens, int count) {
+void Forward::embed(const int32_t* tokens, int count) {
   float* residual =
       residual_.reserve(static_cast<size_t>(count) * static_cast<size_t>(config_.hidden));
   for (int t = 0; t < count; ++t) {
@@ -64,7 +71,7 @@ void CpuExecutor::embed(const int32_t* tokens, int count) {
   }
 }
 
-void CpuExecutor::norm(const float* weight, int first, int count) {
+void Forward::norm(const float* weight, int first, int count) {
   float* normed = normed_.reserve(static_cast<size_t>(count) * static_cast<size_t>(config_.hidden));
   machine_.pool.run(tiles(count - first, kTokenTile), [&](int64_t tile, int) {
     const int begin = first + static_cast<int>(tile) * kTokenTile;
@@ -76,7 +83,7 @@ void CpuExecutor::norm(const float* weight, int first, int count) {
   });
 }
 
-void CpuExecutor::rotate_and_store(int layer, int count, int start) {
+void Forward::rotate_and_store(int layer, int count, int start) {
   machine_.pool.run(tiles(count, kTokenTile), [&](int64_t tile, int) {
     const int first = static_cast<int>(tile) * kTokenTile;
     for (int t = first; t < std::min(first + kTokenTile, count); ++t) {
@@ -90,13 +97,13 @@ void CpuExecutor::rotate_and_store(int layer, int count, int start) {
       }
       for (int h = 0; h < config_.kv_heads; ++h) {
         Rope::rotate(k + h * kHeadDim, cosines, sines, 1.0f);
-        cache_.write(machine_.kernels, layer, start + t, h, k + h * kHeadDim, v + h * kHeadDim);
+        cache_->write(machine_.kernels, layer, start + t, h, k + h * kHeadDim, v + h * kHeadDim);
       }
     }
   });
 }
 
-void CpuExecutor::attend(int layer, const LayerWeights& weights, int count, int start) {
+void Forward::attend(int layer, const LayerWeights& weights, int count, int start) {
   attended_.reserve(static_cast<size_t>(count) * static_cast<size_t>(config_.q_width()));
   const int query_tiles = tiles(count, kQueryTile);
   machine_.pool.run(int64_t{config_.kv_heads} * query_tiles, [&](int64_t item, int thread) {
@@ -107,8 +114,8 @@ void CpuExecutor::attend(int layer, const LayerWeights& weights, int count, int 
   });
 }
 
-void CpuExecutor::attend_tile(int layer, const float* sinks, int kv_head, int first, int last,
-                              int start, AttentionScratch& scratch) {
+void Forward::attend_tile(int layer, const float* sinks, int kv_head, int first, int last,
+                          int start, AttentionScratch& scratch) {
   const int group = config_.heads_per_group();
   const int window = config_.windowed[static_cast<size_t>(layer)] ? config_.window : INT32_MAX;
   AttentionState* states = scratch.states.reserve(static_cast<size_t>((last - first) * group));
@@ -121,7 +128,7 @@ void CpuExecutor::attend_tile(int layer, const float* sinks, int kv_head, int fi
   float* unpacked = scratch.block.reserve(2 * size_t{kBlock} * kHeadDim);
   const auto oldest = [&](int t) { return std::max(0, start + t - window + 1); };
   for (int b = oldest(first) / kBlock; b <= (start + last - 1) / kBlock; ++b) {
-    const KvCache::View block = cache_.block(machine_.kernels, layer, b, kv_head, unpacked);
+    const KvCache::View block = cache_->block(machine_.kernels, layer, b, kv_head, unpacked);
     for (int t = first; t < last; ++t) {
       const int from = std::max(oldest(t) - b * kBlock, 0);
       const int to = std::min(start + t + 1 - b * kBlock, kBlock);
@@ -142,21 +149,10 @@ void CpuExecutor::attend_tile(int layer, const float* sinks, int kv_head, int fi
   }
 }
 
-void CpuExecutor::unembed(int count, int logit_rows, float* logits) {
+void Forward::unembed(int count, int logit_rows, float* logits) {
   norm(weights_.final_norm(), count - logit_rows, count);
   const float* last = normed_.get() + int64_t{count - logit_rows} * config_.hidden;
   linear(machine_, scratch_, weights_.unembedding(), nullptr, last, logit_rows, false, logits);
-}
-
-uint64_t CpuExecutor::bytes() const {
-  uint64_t total = cache_.bytes() + experts_.bytes() + residual_.bytes() + normed_.bytes() +
-                   qkv_.bytes() + attended_.bytes() + router_.bytes() + cosines_.bytes() +
-                   sines_.bytes();
-  for (const Scratch& s : scratch_) total += s.panel.bytes() + s.result.bytes();
-  for (const AttentionScratch& s : attention_scratch_) {
-    total += s.block.bytes() + s.states.bytes();
-  }
-  return total;
 }
 
 }  // namespace gptoss::cpu

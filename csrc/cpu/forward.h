@@ -1,7 +1,6 @@
-// The forward pass of one sequence on the CPU.
+// The forward pass on the CPU, with the scratch memory that all sequences of a model share.
 #pragma once
 
-#include "backend/executor.h"
 #include "cpu/experts.h"
 #include "cpu/kv_cache.h"
 #include "cpu/machine.h"
@@ -10,16 +9,12 @@
 
 namespace gptoss::cpu {
 
-class CpuExecutor final : public Executor {
+class Forward {
  public:
-  // `chunk` bounds the tokens of one forward(); `context` the positions.
-  CpuExecutor(const Weights& weights, const Machine& machine, int context, int chunk);
+  Forward(const Weights& weights, const Machine& machine);
 
-  void forward(const int32_t* tokens, int count, int start, int logit_rows, float* logits,
-               const std::atomic<bool>& cancelled) override;
-  void truncate(int length) override { cache_.truncate(length); }
-  bool can_resume(int position) const override { return cache_.holds_window(position); }
-  uint64_t bytes() const override;
+  // See Backend::forward; by one thread at a time.
+  void run(std::span<const BatchItem> items);
 
  private:
   // Scratch of attention, one per thread.
@@ -28,6 +23,7 @@ class CpuExecutor final : public Executor {
     Buffer<AttentionState> states;  // [query tile, heads per group]
   };
 
+  void run(const BatchItem& item);
   void embed(const int32_t* tokens, int count);
   // Rows first .. count - 1 of the residual stream into the same rows of normed_.
   void norm(const float* weight, int first, int count);
@@ -41,7 +37,7 @@ class CpuExecutor final : public Executor {
   const Config& config_;
   Machine machine_;
   Rope rope_;
-  KvCache cache_;
+  KvCache* cache_ = nullptr;  // of the item being computed
   Experts experts_;
   ScratchSet scratch_;
   std::vector<AttentionScratch> attention_scratch_;
