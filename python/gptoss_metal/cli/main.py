@@ -13,9 +13,11 @@ import click
 from gptoss_metal import Error, __version__
 from gptoss_metal.cli.bench import bench
 from gptoss_metal.cli.chat import chat
+from gptoss_metal.cli.config import config
 from gptoss_metal.cli.convert import convert
 from gptoss_metal.cli.generate import generate
 from gptoss_metal.cli.inspect import inspect
+from gptoss_metal.cli.launch import launch
 from gptoss_metal.cli.selftest import selftest
 from gptoss_metal.cli.serve import serve
 from gptoss_metal.cli.verify import verify
@@ -33,7 +35,7 @@ def cli() -> None:
     """
 
 
-for command in (convert, inspect, verify, generate, chat, serve, bench, selftest):
+for command in (convert, inspect, verify, generate, chat, serve, launch, config, bench, selftest):
     cli.add_command(command)
 
 

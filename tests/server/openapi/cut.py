@@ -75,11 +75,19 @@ def _bare(node: Any, *, named: bool = False) -> Any:
         return [_bare(value) for value in node]
     if not isinstance(node, dict):
         return node
-    return {
+    kept = {
         key: _bare(value, named=not named and key in NAMED)
         for key, value in node.items()
         if named or (key not in PROSE and not key.startswith("x-"))
     }
+    return kept if named else _nullable(kept)
+
+
+def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    """OpenAPI 3.0's `nullable`, which the document uses here and there, in the words of 3.1."""
+    if schema.pop("nullable", False) is not True:
+        return schema
+    return {"anyOf": [schema, {"type": "null"}]}
 
 
 def main() -> None:
