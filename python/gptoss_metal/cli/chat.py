@@ -20,6 +20,7 @@ from gptoss_metal.cli import options as shared
 @shared.prompt_options
 @shared.sampling_options
 @shared.model_options
+@shared.with_preset
 def chat(
     model: str,
     show_reasoning: bool | None,
@@ -41,7 +42,11 @@ def chat(
 
     loaded = shared.load(model, options)
     conversation = Conversation(
-        system=system, effort=reasoning_effort, tools=tools, tools_file=tools_file
+        [dict(message) for message in options["preset"].messages],
+        system=system,
+        effort=reasoning_effort,
+        tools=tools,
+        tools_file=tools_file,
     )
     interactive = sys.stdin.isatty()
     shown = sys.stdout.isatty() if show_reasoning is None else show_reasoning

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @shared.prompt_options
 @shared.sampling_options
 @shared.model_options
+@shared.with_preset
 def generate(
     model: str,
     prompt: str | None,
@@ -53,7 +54,7 @@ def generate(
         generation = loaded.generate(ids, sampling, options["max_tokens"])
         _raw(generation, loaded, as_json)
         return
-    messages = [{"role": "user", "content": text}]
+    messages = [*options["preset"].messages, {"role": "user", "content": text}]
     answer = loaded.chat(
         messages, tools, reasoning_effort, sampling, options["max_tokens"], instructions=system
     )

@@ -15,9 +15,11 @@ from gptoss_metal.cli.bench import bench
 from gptoss_metal.cli.chat import chat
 from gptoss_metal.cli.config import config
 from gptoss_metal.cli.convert import convert
+from gptoss_metal.cli.create import create
 from gptoss_metal.cli.generate import generate
 from gptoss_metal.cli.inspect import inspect
 from gptoss_metal.cli.launch import launch
+from gptoss_metal.cli.names import list_names, remove_alias
 from gptoss_metal.cli.selftest import selftest
 from gptoss_metal.cli.serve import serve
 from gptoss_metal.cli.verify import verify
@@ -31,11 +33,13 @@ INTERRUPTED: Final = 130
 def cli() -> None:
     """Run OpenAI's gpt-oss models.
 
-    MODEL is a file, or a name of the store: gpt-oss-20b, openai/gpt-oss-20b, demo.
+    MODEL is a file, or a name of the store: gpt-oss-20b, openai/gpt-oss-20b, demo, or an alias.
     """
 
 
 for command in (convert, inspect, verify, generate, chat, serve, launch, config, bench, selftest):
+    cli.add_command(command)
+for command in (create, list_names, remove_alias):
     cli.add_command(command)
 
 

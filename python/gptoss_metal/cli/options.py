@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 from gptoss_metal.errors import Error
 
 if TYPE_CHECKING:
     from gptoss_metal.model import Model
+    from gptoss_metal.preset import Preset
     from gptoss_metal.sampling import Sampling
 
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -75,6 +78,23 @@ def prompt_options(command: Command) -> Command:
     return command
 
 
+def with_preset(command: Command) -> Command:
+    """The values of MODEL's alias, for options that were not given.
+
+    The function gets the alias as ``preset``; `sampling` makes use of it, too.
+    """
+
+    @functools.wraps(command)
+    def filled(model: str, **options: Any) -> object:
+        from gptoss_metal import aliases
+
+        preset = aliases.resolve(model)
+        options |= _open_values(preset)
+        return command(model, preset=preset, **options)
+
+    return cast(Command, filled)
+
+
 def load(model: str, options: dict[str, Any]) -> Model:
     """Loads a model as the model options say."""
     from gptoss_metal.model import Model
@@ -93,8 +113,28 @@ def sampling(options: dict[str, Any]) -> Sampling:
     """The sampling that the sampling options say."""
     from gptoss_metal.sampling import Sampling
 
-    chosen = {name: options[name] for name in SAMPLING}
-    return Sampling(**chosen, stop=options["stop"])
+    chosen = {name: options[name] for name in (*SAMPLING, "stop")}
+    preset: Preset = options["preset"]
+    return preset.sampling_over(Sampling(**chosen), chosen)
+
+
+def _open_values(preset: Preset) -> dict[str, Any]:
+    """The preset's values for those options of the running command that were not given."""
+    context = click.get_current_context()
+    values = {
+        **preset.sampling,
+        "context": preset.num_ctx,
+        "max_tokens": preset.max_tokens,
+        "reasoning_effort": preset.reasoning_effort,
+        "system": preset.system,
+    }
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not None
+        and name in context.params
+        and context.get_parameter_source(name) is ParameterSource.DEFAULT
+    }
 
 
 def read_tools_file(path: str | None) -> list[Any]:
