@@ -17,6 +17,8 @@ class StopMatcher:
         self._held = ""
         self.hit = False
         """Whether a stop string came; nothing is released after it."""
+        self.stop: str | None = None
+        """Which one it was."""
 
     @property
     def holds(self) -> bool:
@@ -31,7 +33,8 @@ class StopMatcher:
         found = [(text.find(stop), stop) for stop in self._stops if stop in text]
         if found:
             self.hit, self._held = True, ""
-            return text[: min(found)[0]]
+            at, self.stop = min(found)
+            return text[:at]
         keep = max((_overlap(text, stop) for stop in self._stops), default=0)
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep]
