@@ -1,0 +1,47 @@
+"""How much the engine takes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gptoss_metal.errors import Error
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The engine's bounds.
+
+    Attributes:
+        slots: sequences computed at the same time.
+        queue: requests that may wait for a slot; one more is refused with Busy.
+        chunk: prompt tokens computed between two tokens of a running stream, at most.
+        cache_bytes: memory for keys and values of running sequences and of the prefix cache; None
+            for what the machine has left beside the model.
+        keep_alive: seconds without work after which the model is unloaded; negative for never.
+        context: tokens of a prompt and its answer together; None for the model's context.
+        max_tokens: the most tokens any request may ask for; None for what fits the context.
+
+    Raises:
+        Error: a bound is out of its range.
+    """
+
+    slots: int = 8
+    queue: int = 64
+    chunk: int = 512
+    cache_bytes: int | None = None
+    keep_alive: float = -1.0
+    context: int | None = None
+    max_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        """Checks every bound."""
+        self._check("slots", self.slots, 1)
+        self._check("queue", self.queue, 0)
+        self._check("chunk", self.chunk, 1)
+        self._check("cache_bytes", self.cache_bytes, 1)
+        self._check("context", self.context, 2)
+        self._check("max_tokens", self.max_tokens, 1)
+
+    def _check(self, name: str, value: int | None, least: int) -> None:
+        if value is not None and value < least:
+            raise Error(f"[engine] {name} is {value}. Try: {least} or more.")
