@@ -2,48 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import Response
+from starlette.routing import BaseRoute
 
+from gptoss_metal.server import health
+from gptoss_metal.server.accounting import Accounting
+from gptoss_metal.server.guard import Guard, Intake
 from gptoss_metal.server.handlers import problem_response
-from gptoss_metal.server.metrics import CONTENT_TYPE
+from gptoss_metal.server.ollama.routes import routes as ollama_routes
 from gptoss_metal.server.openai.routes import routes as openai_routes
 from gptoss_metal.server.problem import Problem, as_problem
 from gptoss_metal.server.responses.routes import routes as responses_routes
+from gptoss_metal.server.security import Security
 from gptoss_metal.server.served import Served
 
+MOST_BYTES: Final = 32 << 20
+BODY_SECONDS: Final = 60.0
 
-def build(served: Served) -> Starlette:
-    """The application over what is served."""
 
-    async def health(request: Request) -> Response:
-        return JSONResponse(_health(served))
+@dataclass(frozen=True)
+class Rules:
+    """What the application lets in.
 
-    async def metrics(request: Request) -> Response:
-        return Response(served.metrics.text(), media_type=CONTENT_TYPE)
+    Attributes:
+        security: who may speak to it.
+        body_bytes: the most a request's body may have.
+        body_seconds: until a body must be complete.
+    """
 
+    security: Security = field(default_factory=Security)
+    body_bytes: int = MOST_BYTES
+    body_seconds: float = BODY_SECONDS
+
+
+def build(served: Served, rules: Rules | None = None) -> Starlette:
+    """The application over what is served.
+
+    Args:
+        served: the model, and its turns.
+        rules: what is let in; None for loopback without a key.
+    """
+    rules = rules or Rules()
     return Starlette(
-        routes=[
-            Route("/health", health),
-            Route("/metrics", metrics),
-            *openai_routes(served),
-            *responses_routes(served),
+        routes=_routes(served),
+        middleware=[
+            Middleware(Accounting, metrics=served.metrics),
+            Middleware(Guard, security=rules.security),
+            Middleware(Intake, most=rules.body_bytes, seconds=rules.body_seconds),
         ],
         exception_handlers={HTTPException: _http_error, Exception: _error},
     )
 
 
-def _health(served: Served) -> dict[str, object]:
-    info = served.model.info
-    return {
-        "status": "ok",
-        "model": served.names[0],
-        "backend": info.backend,
-        "device": info.device or info.isa,
-    }
+def _routes(served: Served) -> Sequence[BaseRoute]:
+    apis = (health.routes, openai_routes, responses_routes, ollama_routes)
+    return [route for routes in apis for route in routes(served)]
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -53,8 +74,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
         what = f"[serve] {path} does not take {request.method}. Try: another method."
     else:
         what = f"[serve] there is no {path} here. Try: /v1/models."
-    problem = Problem(what, "not_found")
-    response = problem_response(path, problem)
+    response = problem_response(path, Problem(what, "not_found"))
     response.status_code = error.status_code
     response.headers.update(error.headers or {})
     return response

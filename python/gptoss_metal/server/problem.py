@@ -17,6 +17,7 @@ Kind = Literal[
     "timeout",  # the request's body came too slowly
     "conflict",
     "too_large",
+    "headers_too_large",
     "busy",  # too many requests wait
     "unavailable",  # no memory now, loading, or stopping
     "unsupported",
@@ -31,6 +32,7 @@ STATUS: Final[dict[Kind, int]] = {
     "timeout": 408,
     "conflict": 409,
     "too_large": 413,
+    "headers_too_large": 431,
     "busy": 429,
     "unavailable": 503,
     "unsupported": 501,

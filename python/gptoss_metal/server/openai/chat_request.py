@@ -13,6 +13,7 @@ from gptoss_metal.server.openai.sampling import (
     MOST_CHOICES,
     MOST_TOKENS,
     choice_sampling,
+    given,
     read_logprobs,
     read_sampling,
 )
@@ -79,7 +80,9 @@ def read_chat(body: Mapping[str, Any]) -> ChatRequest:
         response_format=_response_format(fields),
         reasoning_effort=_effort(fields, reasoning),
         sampling=read_sampling(fields, read_logprobs(fields)),
+        given=given(fields),
         max_tokens=_limit(fields),
+        truncate=fields.choice("truncation", ("auto", "disabled")) == "auto",
     )
     fields.flag("parallel_tool_calls")
     return ChatRequest(
@@ -105,8 +108,8 @@ def _limit(fields: Fields) -> int | None:
 
 
 def _response_format(fields: Fields) -> Mapping[str, Any] | None:
-    given = fields.object("response_format")
-    if given is None:
+    wanted = fields.object("response_format")
+    if wanted is None:
         return None
     inner = fields.inner("response_format")
     kind = inner.choice("type", ("text", "json_object", "json_schema"))
@@ -120,7 +123,7 @@ def _response_format(fields: Fields) -> Mapping[str, Any] | None:
         body.text("description")
         if body.object("schema") is None:
             raise body.wrong("schema", "a JSON schema")
-    return given
+    return wanted
 
 
 def _check_modalities(fields: Fields) -> None:

@@ -12,7 +12,7 @@ from gptoss_metal.server.served import Served
 
 async def list_models(request: Request, served: Served) -> Response:
     """All names."""
-    data = [model_body(name, served) for name in served.names]
+    data = [model_body(name, served) for name in served.all_names()]
     return JSONResponse({"object": "list", "data": data})
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
-from gptoss_metal.errors import Error
 from gptoss_metal.sampling import MOST_LOGPROBS, Sampling
 from gptoss_metal.server.body import Fields
 from gptoss_metal.server.problem import Problem
@@ -32,22 +32,26 @@ def read_sampling(fields: Fields, logprobs: int | None) -> Sampling:
     top_k = fields.integer("top_k", 0, 2**31 - 1)
     if top_p == 0:  # no probability at all is left to any but the likeliest
         top_p, top_k = 1.0, 1
-    try:
-        return Sampling(
-            temperature=_or(fields.number("temperature", 0, 100), 1.0),
-            top_p=_or(top_p, 1.0),
-            top_k=top_k or 0,
-            min_p=fields.number("min_p", 0, 1) or 0.0,
-            seed=fields.integer("seed", -_SEED, _SEED),
-            presence_penalty=fields.number("presence_penalty", -2, 2) or 0.0,
-            frequency_penalty=fields.number("frequency_penalty", -2, 2) or 0.0,
-            repetition_penalty=_or(fields.number("repetition_penalty", 1e-3, 100), 1.0),
-            logit_bias=_logit_bias(fields),
-            stop=read_stops(fields),
-            logprobs=logprobs,
-        )
-    except Error as problem:
-        raise Problem(str(problem)) from None
+    values: dict[str, Any] = {
+        "temperature": _or(fields.number("temperature", 0, 100), 1.0),
+        "top_p": _or(top_p, 1.0),
+        "top_k": top_k or 0,
+        "min_p": fields.number("min_p", 0, 1) or 0.0,
+        "seed": fields.integer("seed", -_SEED, _SEED),
+        "presence_penalty": fields.number("presence_penalty", -2, 2) or 0.0,
+        "frequency_penalty": fields.number("frequency_penalty", -2, 2) or 0.0,
+        "repetition_penalty": _or(fields.number("repetition_penalty", 1e-3, 100), 1.0),
+        "logit_bias": _logit_bias(fields),
+        "stop": read_stops(fields),
+        "logprobs": logprobs,
+    }
+    return Sampling(**values)
+
+
+def given(fields: Fields) -> frozenset[str]:
+    """The fields of `Sampling` that the request sets, whatever its alias says."""
+    names = {name for name in Sampling.__dataclass_fields__ if fields.body.get(name) is not None}
+    return frozenset(names)
 
 
 def read_stops(fields: Fields) -> tuple[str, ...]:
@@ -76,8 +80,7 @@ def choice_sampling(sampling: Sampling, index: int) -> Sampling:
     """The sampling of one of several choices: a seed gives each its own."""
     if sampling.seed is None or index == 0:
         return sampling
-    values = {name: getattr(sampling, name) for name in sampling.__dataclass_fields__}
-    return Sampling(**{**values, "seed": sampling.seed + index})
+    return replace(sampling, seed=sampling.seed + index)
 
 
 def _logit_bias(fields: Fields) -> Mapping[int, float]:
