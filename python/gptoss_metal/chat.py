@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from typing import Any, Final
 
@@ -12,72 +12,110 @@ from gptoss_metal.events import (
     CallOpened,
     Done,
     Event,
+    FinishReason,
     Reasoning,
     Text,
     Token,
     ToolCall,
 )
-from gptoss_metal.generation import Progress, Run, Sampled
+from gptoss_metal.generation import Progress, Sampled
 from gptoss_metal.harmony import tokens as t
+from gptoss_metal.harmony.entries import GAP, Entry, thought_text, visible_text
 from gptoss_metal.harmony.header import Header
-from gptoss_metal.harmony.messages import Entry, visible_text
 from gptoss_metal.harmony.parser import Closed, Delta, Opened, Parser
 from gptoss_metal.harmony.parser import Event as Parsed
 from gptoss_metal.harmony.render import Renderer
+from gptoss_metal.harmony.replay import as_parts
+from gptoss_metal.harmony.tools import Tool
 from gptoss_metal.harmony.vocabulary import Vocabulary
 from gptoss_metal.stops import StopMatcher
 
-GAP: Final = "\n\n"
-"""Stands between two messages of a turn on the same side (thinking, or answer)."""
+_FUNCTIONS: Final = "functions."
 
 
 class Turn:
-    """Reads one turn's tokens.
+    """Reads one turn's tokens; nothing the model does makes it raise.
+
+    It is fed token by token (`feed`, then `finish`), or reads a whole token loop (`events`).
 
     Args:
-        run: the generation.
+        progress: of the generation. The turn counts reasoning tokens in it, and sets the finish
+            reason where the text decides it: a stop string, a call.
         vocabulary: of the model.
         stops: stop strings, looked for in the final channel.
+        tools: those declared; tells free-form ones from functions.
     """
 
-    def __init__(self, run: Run, vocabulary: Vocabulary, stops: tuple[str, ...]) -> None:
-        self._run = run
+    def __init__(
+        self,
+        progress: Progress,
+        vocabulary: Vocabulary,
+        stops: Sequence[str] = (),
+        tools: Sequence[Tool] = (),
+    ) -> None:
+        self.over = False
+        """Whether the turn has ended though its tokens go on: a stop string, another author."""
+        self._progress = progress
         self._vocabulary = vocabulary
-        self._stops = stops
-        self._matcher = StopMatcher(stops)
+        self._stops = tuple(stops)
+        self._freeform = frozenset(_FUNCTIONS + tool.name for tool in tools if tool.freeform)
+        self._parser = Parser(vocabulary)
+        self._matcher = StopMatcher(self._stops)
         self._entries: list[Entry] = []
         self._calls: list[ToolCall] = []
         self._call_id = ""
         self._final = ""
         self._said: dict[bool, bool] = {True: False, False: False}
         self._gap_due = False
+        self._item = -1
         self._tokens: list[Token] = []
-        self._over = False
 
     def events(self, sampled: Generator[Sampled, None, None]) -> Iterator[Event]:
-        """Yields what the model says; nothing the model does makes this raise.
+        """Reads a token loop to its end, which comes early if the turn is `over`.
 
         Args:
-            sampled: the token loop.
+            sampled: the token loop; it is closed at the end.
         """
-        parser = Parser(self._vocabulary)
-        progress = self._run.progress
         with closing(sampled):
             for item in sampled:
-                self._note(item)
-                for parsed in parser.process(item.id):
-                    yield from self._read(parsed)
-                if parser.header is not None and parser.header.is_reasoning:
-                    progress.reasoning_tokens += 1
-                if self._over:
-                    progress.finish_reason = "stop"
+                yield from self.feed(item)
+                if self.over:
                     break
-        if not self._over:
-            for parsed in parser.finish():
-                yield from self._read(parsed)
+        yield from self.finish()
+
+    def feed(self, sampled: Sampled) -> list[Event]:
+        """Reads the next token, the stop token too, and returns what it completed.
+
+        Once the turn is `over` nothing more comes; the generation should be cancelled.
+        """
+        if self.over:
+            return []
+        self._note(sampled)
+        events = [e for parsed in self._parser.process(sampled.id) for e in self._read(parsed)]
+        header = self._parser.header
+        if header is not None and header.is_reasoning:
+            self._progress.reasoning_tokens += 1
+        if self.over:
+            self._progress.finish_reason = "stop"
+        return events
+
+    def finish(self, reason: FinishReason | None = None) -> list[Event]:
+        """Ends the turn where it stands; the last event is `Done`.
+
+        Args:
+            reason: why the tokens ended, if `progress` does not know it, e.g. ``cancelled``.
+        """
+        progress = self._progress
+        if reason is not None and not self.over:
+            progress.finish_reason = reason
+        events: list[Event] = []
+        if not self.over:
+            events = [event for parsed in self._parser.finish() for event in self._read(parsed)]
         if self._calls and progress.finish_reason == "stop":
             progress.finish_reason = "tool_calls"
-        yield Done(progress.finish_reason or "stop", progress.usage, self._message())
+        reason, stop = progress.finish_reason or "stop", self._matcher.stop
+        done = Done(reason, progress.usage, self._message(), stop)
+        return [*events, done]
 
     def _note(self, item: Sampled) -> None:
         if item.logprob is not None:
@@ -85,23 +123,30 @@ class Turn:
             self._tokens.append(Token(item.id, text, item.logprob, item.top_logprobs))
 
     def _read(self, parsed: Parsed) -> Iterator[Event]:
-        if self._over:
+        if self.over:
             return
         if isinstance(parsed, Opened):
-            self._tokens.clear()
-            self._gap_due = self._said[parsed.header.is_reasoning]
-            self._final = ""
-            self._matcher = StopMatcher(self._stops)
-            # The model plays the user, or a tool: its turn was over before.
-            self._over = parsed.header.author != "assistant"
-            if parsed.header.recipient is not None and not self._over:
-                self._call_id = f"call_{secrets.token_hex(12)}"
-                recipient = parsed.header.recipient
-                yield CallOpened(self._call_id, _called(recipient), recipient)
+            yield from self._open(parsed.header)
         elif isinstance(parsed, Delta):
             yield from self._delta(parsed.header, parsed.text)
         else:
             yield from self._close(parsed)
+
+    def _open(self, header: Header) -> Iterator[Event]:
+        self._tokens.clear()
+        self._gap_due = self._said[header.is_reasoning]
+        self._final = ""
+        self._matcher = StopMatcher(self._stops)
+        # The model plays the user, or a tool: its turn was over before.
+        self.over = header.author != "assistant"
+        if self.over:
+            return
+        self._item += 1
+        if header.recipient is not None:
+            self._call_id = f"call_{secrets.token_hex(12)}"
+            recipient = header.recipient
+            freeform = recipient in self._freeform
+            yield CallOpened(self._call_id, _called(recipient), recipient, freeform)
 
     def _delta(self, header: Header, text: str) -> Iterator[Event]:
         if header.is_call:
@@ -112,27 +157,34 @@ class Turn:
             self._final += text
         yield from self._say(header, text)
         if self._matcher.hit:
-            self._over = True
+            self.over = True
             self._keep(Entry("assistant", self._final, "final"))
 
     def _say(self, header: Header, text: str) -> Iterator[Event]:
         if not text:
             return
-        if self._gap_due:
-            text = GAP + text
+        gap = GAP if self._gap_due else ""
         self._gap_due = False
         self._said[header.is_reasoning] = True
         tokens = tuple(self._tokens)
         self._tokens.clear()
-        yield Reasoning(text, tokens) if header.is_reasoning else Text(text, header.channel, tokens)
+        if header.is_reasoning:
+            yield Reasoning(gap + text, tokens, self._item, len(gap))
+        else:
+            shown = tokens if header.channel == "final" else ()
+            yield Text(gap + text, header.channel, shown, self._item, len(gap))
 
     def _close(self, closed: Closed) -> Iterator[Event]:
         header = closed.header
         if header.channel == "final" and not header.is_call:
             yield from self._say(header, self._matcher.finish())
-        entry = Entry("assistant", closed.text, header.channel, header.recipient)
+        freeform = header.recipient in self._freeform
+        kind = "code" if freeform else None
+        entry = Entry("assistant", closed.text, header.channel, header.recipient, kind=kind)
         if header.recipient is not None:
-            call = _tool_call(self._call_id, header.recipient, closed, self._run.progress)
+            cut = closed.end is None and self._progress.finish_reason in ("length", "cancelled")
+            name = _called(header.recipient)
+            call = ToolCall(self._call_id, name, closed.text, header.recipient, not cut, freeform)
             self._calls.append(call)
             self._tokens.clear()
             yield call
@@ -150,43 +202,26 @@ class Turn:
         )
 
     def _message(self) -> dict[str, Any]:
-        reasoning = [e.text for e in self._entries if e.channel == "analysis" and not e.recipient]
         message: dict[str, Any] = {"role": "assistant", "content": visible_text(self._entries)}
-        if any(reasoning):
-            message["reasoning"] = GAP.join(text for text in reasoning if text)
+        if reasoning := thought_text(self._entries):
+            message["reasoning"] = reasoning
         if self._calls:
             message["tool_calls"] = [_as_dict(call) for call in self._calls]
-        message["harmony"] = [
-            {
-                "channel": entry.channel,
-                "recipient": entry.recipient,
-                "text": entry.text,
-                "tokens": list(entry.tokens or ()),
-            }
-            for entry in self._entries
-        ]
+        message["harmony"] = as_parts(self._entries)
         return message
 
 
 def _called(recipient: str) -> str:
-    return recipient.removeprefix("functions.") or recipient
-
-
-def _tool_call(id_: str, recipient: str, closed: Closed, progress: Progress) -> ToolCall:
-    cut = closed.end is None and progress.finish_reason in ("length", "cancelled")
-    return ToolCall(
-        id=id_,
-        name=_called(recipient),
-        arguments=closed.text,
-        recipient=recipient,
-        complete=not cut,
-    )
+    return recipient.removeprefix(_FUNCTIONS) or recipient
 
 
 def _as_dict(call: ToolCall) -> dict[str, Any]:
+    if call.freeform:
+        custom = {"name": call.name, "input": call.arguments}
+        return {"id": call.id, "type": "custom", "custom": custom}
     function = {"name": call.name, "arguments": call.arguments}
     out: dict[str, Any] = {"id": call.id, "type": "function", "function": function}
-    if call.recipient != f"functions.{call.name}":
+    if call.recipient != _FUNCTIONS + call.name:
         out["recipient"] = call.recipient
     return out
 

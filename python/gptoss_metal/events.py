@@ -30,10 +30,20 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Reasoning:
-    """More of the model's thinking, which is not part of the answer."""
+    """More of the model's thinking, which is not part of the answer.
+
+    Attributes:
+        text: what to append.
+        tokens: the tokens that made it, if `Sampling.logprobs` asked for them.
+        item: number of the harmony message it belongs to; it grows with each message of a turn.
+        lead: how many characters at the beginning of `text` are the blank line that stands between
+            this message and the one before on the same side; they are not the message's own.
+    """
 
     text: str
     tokens: tuple[Token, ...] = ()
+    item: int = 0
+    lead: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +53,16 @@ class Text:
     Attributes:
         text: what to append.
         channel: ``final``, or ``commentary`` for what is said before a tool call.
-        tokens: the tokens that made it, if `Sampling.logprobs` asked for them.
+        tokens: of ``final`` text, the tokens that made it, if `Sampling.logprobs` asked for them.
+        item: number of the harmony message it belongs to, as in `Reasoning`.
+        lead: characters of the blank line before it, as in `Reasoning`.
     """
 
     text: str
     channel: str = "final"
     tokens: tuple[Token, ...] = ()
+    item: int = 0
+    lead: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +73,18 @@ class CallOpened:
         id: of the call; its `CallDelta` and `ToolCall` have the same.
         name: of the function, e.g. ``get_weather``.
         recipient: whom the model addressed, e.g. ``functions.get_weather``.
+        freeform: whether the tool is a declared custom tool, whose argument is plain text.
     """
 
     id: str
     name: str
     recipient: str
+    freeform: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CallDelta:
-    """More of a call's arguments."""
+    """More of a call's arguments, or of its plain text."""
 
     id: str
     text: str
@@ -83,9 +99,10 @@ class ToolCall:
     Attributes:
         id: quote it as ``tool_call_id`` in the result.
         name: of the function, e.g. ``get_weather``.
-        arguments: as the model wrote them: JSON if it did well. See `parsed`.
+        arguments: as the model wrote them: JSON (see `parsed`), or a custom tool's plain text.
         recipient: whom the model addressed, e.g. ``functions.get_weather``.
         complete: False if the turn's limit cut the arguments.
+        freeform: whether the tool is a declared custom tool, whose argument is plain text.
     """
 
     id: str
@@ -93,6 +110,7 @@ class ToolCall:
     arguments: str
     recipient: str
     complete: bool = True
+    freeform: bool = False
 
     @property
     def parsed(self) -> dict[str, Any] | None:
@@ -147,11 +165,13 @@ class Done:
         message: the assistant's message, to be appended to the conversation: ``role``,
             ``content``, and if there were any ``reasoning`` and ``tool_calls``. Its ``harmony``
             holds the ids as generated; with it, the next turn computes only what is new.
+        stop: the stop string that ended the answer, or None.
     """
 
     finish_reason: FinishReason
     usage: Usage
     message: dict[str, Any]
+    stop: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

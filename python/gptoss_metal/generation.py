@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from gptoss_metal import _core
+from gptoss_metal.engine.constraint import Constraint, Mask
 from gptoss_metal.errors import Cancelled
 from gptoss_metal.events import FinishReason, Usage
+from gptoss_metal.masks import MaskAhead
 from gptoss_metal.sampling import Sampling
 from gptoss_metal.sessions import SessionPool
 
 T = TypeVar("T", covariant=True)
-Mask = npt.NDArray[np.uint32]
 Tokens = npt.NDArray[np.int32]
 
 
@@ -34,7 +35,7 @@ class Request:
         limit: the most tokens to generate, or None for as many as fit the context.
         stop_tokens: ids that end the generation.
         vocab: number of logits.
-        mask: bit i of word i // 32 set if token i may be generated; None for all.
+        constraint: decides which tokens may come; it follows this generation only. None for all.
     """
 
     prompt: Tokens
@@ -42,7 +43,7 @@ class Request:
     limit: int | None
     stop_tokens: frozenset[int]
     vocab: int
-    mask: Mask | None = None
+    constraint: Constraint | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,13 @@ class Progress:
     finish_reason: FinishReason | None = None
     ids: list[int] = field(default_factory=list)
 
+    def add(self, sampled: Sampled, seconds: float, reason: FinishReason | None) -> None:
+        """Notes a token, the decoding time until it, and whether it is the last."""
+        self.ids.append(sampled.id)
+        self.completion_tokens += 1
+        self.decode_seconds = seconds
+        self.finish_reason = reason
+
     @property
     def usage(self) -> Usage:
         """Tokens and times so far."""
@@ -78,6 +86,51 @@ class Progress:
             self.prefill_seconds,
             self.decode_seconds,
         )
+
+
+class Chooser:
+    """Chooses one generation's tokens from logits, and knows when it is over.
+
+    Args:
+        sampling: how.
+        vocab: number of logits.
+        stop_tokens: ids that end the generation.
+        limit: the most tokens.
+
+    Raises:
+        Error: `Sampling.logit_bias` names a token the model does not have.
+    """
+
+    def __init__(
+        self, sampling: Sampling, vocab: int, stop_tokens: frozenset[int], limit: int
+    ) -> None:
+        self.finish_reason: FinishReason | None = None
+        """None until the last token is chosen."""
+        self.limit = limit
+        """The most tokens; may be lowered."""
+        self._sampler = sampling.sampler(vocab)
+        self._logprobs = sampling.logprobs
+        self._stop_tokens = stop_tokens
+        self._count = 0
+
+    def choose(self, logits: npt.NDArray[np.float32], mask: Mask | None) -> Sampled:
+        """The next token.
+
+        Args:
+            logits: float32 [vocab].
+            mask: the tokens that may come; None for all.
+        """
+        token = self._sampler.sample(logits, mask)
+        self._sampler.accept(token)
+        self._count += 1
+        if token in self._stop_tokens:
+            self.finish_reason = "stop"
+        elif self._count >= self.limit:
+            self.finish_reason = "length"
+        if self._logprobs is None:
+            return Sampled(token)
+        logprob, top = _core.logprobs(logits, token, self._logprobs)
+        return Sampled(token, logprob, tuple(top))
 
 
 class Run:
@@ -107,43 +160,35 @@ class Run:
         self.progress.prompt_tokens = len(request.prompt)
         session = self._pool.borrow(request.prompt)
         try:
-            yield from self._sample(session, request)
+            with MaskAhead(request.constraint) as masks:
+                yield from self._sample(session, request, masks)
         except Cancelled:
             self.progress.finish_reason = "cancelled"
         finally:
             self._pool.give_back(session)
 
-    def _sample(self, session: _core.Session, request: Request) -> Iterator[Sampled]:
-        progress, sampling = self.progress, request.sampling
-        sampler = sampling.sampler(request.vocab)
+    def _sample(
+        self, session: _core.Session, request: Request, masks: MaskAhead
+    ) -> Iterator[Sampled]:
+        progress = self.progress
         room = session.context - len(request.prompt)
         limit = room if request.limit is None else min(request.limit, room)
+        chooser = Chooser(request.sampling, request.vocab, request.stop_tokens, limit)
         begun = time.perf_counter()
         computed = self._compute(session, partial(session.sync, request.prompt))
         progress.cached_tokens = len(request.prompt) - computed
         ready = time.perf_counter()
         progress.prefill_seconds = ready - begun
         while True:
-            logits = session.logits()
-            token = sampler.sample(logits, request.mask)
-            sampler.accept(token)
-            sampled = Sampled(token)
-            if sampling.logprobs is not None:
-                logprob, top = _core.logprobs(logits, token, sampling.logprobs)
-                sampled = Sampled(token, logprob, tuple(top))
-            progress.ids.append(token)
-            progress.completion_tokens += 1
-            progress.decode_seconds = time.perf_counter() - ready
-            if token in request.stop_tokens:
-                progress.finish_reason = "stop"
-            elif progress.completion_tokens >= limit:
-                progress.finish_reason = "length"
+            sampled = chooser.choose(session.logits(), masks.next())
+            progress.add(sampled, time.perf_counter() - ready, chooser.finish_reason)
             yield sampled
             if progress.finish_reason is not None:
                 return
             paused = time.perf_counter()
             ready += paused - (ready + progress.decode_seconds)  # the consumer's own time
-            self._compute(session, partial(session.step, token))
+            masks.accept(sampled.id)
+            self._compute(session, partial(session.step, sampled.id))
 
     def _compute(self, session: _core.Session, work: Callable[[], T]) -> T:
         with self._state:

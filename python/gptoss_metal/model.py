@@ -18,11 +18,12 @@ from gptoss_metal.chat import Turn
 from gptoss_metal.config import Config
 from gptoss_metal.errors import Error
 from gptoss_metal.events import Event, Token
-from gptoss_metal.generation import Generation, Mask, Request, Run
+from gptoss_metal.generation import Generation, Request, Run
 from gptoss_metal.harmony import tokens as t
+from gptoss_metal.harmony.grammar.grammars import Grammars
 from gptoss_metal.harmony.messages import Message
 from gptoss_metal.harmony.render import IDENTITY, Renderer, Setting
-from gptoss_metal.harmony.tools import Tool, read_tools
+from gptoss_metal.harmony.tools import AUTO, BuiltIn, Tool, ToolChoice, read_tools
 from gptoss_metal.harmony.vocabulary import Vocabulary, open_vocabulary
 from gptoss_metal.sampling import Sampling
 from gptoss_metal.sessions import SessionPool
@@ -128,6 +129,15 @@ class Model:
         """Whether the model can read and write text, not only ids."""
         return bool(self._core.tokenizer_bytes())
 
+    @cached_property
+    def grammars(self) -> Grammars:
+        """What the model may say in a turn: harmony's headers, schemas, custom tools.
+
+        Raises:
+            Error: the model file carries no vocabulary.
+        """
+        return Grammars(self.vocabulary, self.config.vocab_size)
+
     def session(self, context: int | None = None, chunk: int = 512) -> _core.Session:
         """A session of your own: one token sequence with its cache.
 
@@ -226,6 +236,8 @@ class Model:
         response_format: Mapping[str, Any] | None = None,
         date: str | None = None,
         identity: str = IDENTITY,
+        builtins: Sequence[BuiltIn] = (),
+        tool_choice: ToolChoice = AUTO,
     ) -> Generation[Event]:
         """Answers a conversation.
 
@@ -233,14 +245,18 @@ class Model:
             messages: OpenAI's dictionaries: ``role``, ``content``, and an assistant's
                 ``reasoning`` and ``tool_calls``, a tool's ``tool_call_id``. Append
                 `Done.message` and the next turn computes only what is new.
-            tools: functions the model may call, as in OpenAI's APIs.
+            tools: functions and custom tools the model may call, as in OpenAI's APIs.
             reasoning_effort: ``low``, ``medium`` or ``high``.
             sampling: how tokens are chosen; its stop strings end the final answer only.
             max_tokens: the most to generate, reasoning included.
             instructions: for the model, before the system messages' own.
-            response_format: OpenAI's ``json_object`` or ``json_schema``; told to the model.
+            response_format: OpenAI's ``json_object`` or ``json_schema``; told to the model, and
+                enforced.
             date: ``YYYY-MM-DD``; today if None.
             identity: first line of harmony's system message.
+            builtins: tools the model was trained on, ``browser`` and ``python``; their calls come
+                as `ToolCall`, and the caller runs them.
+            tool_choice: whether tools may or must be called, and which.
 
         Returns:
             An iterator of `Reasoning`, `Text` and `ToolCall`, and one `Done` at the end. Whatever
@@ -248,18 +264,26 @@ class Model:
 
         Raises:
             Error: messages, tools or a setting that cannot be read, or too long a conversation.
+            UnsupportedSchema: a schema or grammar that cannot be enforced.
         """
         checks.max_tokens(max_tokens)
         self._check_chat()
+        declared = read_tools(tools)
         setting = Setting(
-            reasoning_effort, instructions, read_tools(tools), response_format, date, identity
+            reasoning_effort, instructions, declared, response_format, date, identity, builtins
         )
         prompt = Renderer(self.vocabulary).prompt(messages, setting)
         vocab = self.config.vocab_size
-        ids = checks.prompt(prompt, vocab, self.context)
+        ids = checks.prompt(prompt.ids, vocab, self.context)
+        constraint = self.grammars.turn(
+            tools=declared,
+            builtins=builtins,
+            tool_choice=tool_choice,
+            response_format=response_format,
+        )
         run = Run(self._pool)
-        request = Request(ids, sampling, max_tokens, t.STOP, vocab, self._harmony_mask)
-        turn = Turn(run, self.vocabulary, sampling.stops)
+        request = Request(ids, sampling, max_tokens, t.STOP, vocab, constraint)
+        turn = Turn(run.progress, self.vocabulary, sampling.stops, declared)
         return Generation(run, turn.events(run.sample(request)))
 
     def achat(
@@ -275,15 +299,6 @@ class Model:
         return aio.iterate(
             self.chat(messages, tools, reasoning_effort, sampling, max_tokens, **setting)
         )
-
-    @cached_property
-    def _harmony_mask(self) -> Mask:
-        """Ordinary text and harmony's own specials; the reserved ids have no meaning."""
-        vocab = self.config.vocab_size
-        allowed = np.zeros((vocab + 31) // 32 * 32, np.uint8)
-        allowed[: t.ORDINARY] = 1
-        allowed[list(t.FORMAT)] = 1
-        return np.packbits(allowed, bitorder="little").view(np.uint32)
 
     def _check_chat(self) -> None:
         if self.config.vocab_size <= max(t.FORMAT):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from gptoss_metal.chat import Turn
 from gptoss_metal.events import Done, Event
 from gptoss_metal.generation import Request, Run
 from gptoss_metal.harmony import tokens as t
+from gptoss_metal.harmony.tools import Tool
 from gptoss_metal.harmony.vocabulary import Vocabulary
 from gptoss_metal.sampling import Sampling
 from gptoss_metal.sessions import SessionPool
@@ -54,6 +55,7 @@ def events_of(
     limit: int | None = None,
     logprobs: int | None = None,
     cancel_after: int | None = None,
+    tools: Sequence[Tool] = (),
 ) -> list[Event]:
     """The events of a turn whose tokens are given, as ids or as text with specials."""
     ids = tokenizer.encode(script, specials=True) if isinstance(script, str) else script
@@ -68,7 +70,7 @@ def events_of(
     runs.append(run)
     sampling = Sampling(temperature=0, stop=stop, logprobs=logprobs)
     request = Request(np.array([1, 2, 3], np.int32), sampling, limit, t.STOP, VOCAB)
-    turn = Turn(run, tokenizer, sampling.stops)
+    turn = Turn(run.progress, tokenizer, sampling.stops, tools)
     events = list(turn.events(run.sample(request)))
     assert isinstance(events[-1], Done)
     assert not any(isinstance(event, Done) for event in events[:-1])

@@ -34,8 +34,7 @@ DATE = "2026-01-01"
 
 def rendered(tokenizer: Vocabulary, messages: list[dict[str, Any]], **setting: Any) -> str:
     """The prompt as text, without its system message and the start of the answer."""
-    ids = Renderer(tokenizer).prompt(messages, Setting(date=DATE, **setting))
-    text = tokenizer.text(ids)
+    text = tokenizer.text(Renderer(tokenizer).prompt(messages, Setting(date=DATE, **setting)).ids)
     assert text.endswith("<|start|>assistant")
     return text[text.index("<|end|>") + 7 : -len("<|start|>assistant")]
 
@@ -87,7 +86,7 @@ def test_prompts_are_those_of_openai_harmony(
         {"role": "tool", "tool_call_id": "1", "content": "sunny"},
     ]
     setting = Setting(effort, instructions, read_tools(tools), date=DATE)
-    got = Renderer(tokenizer).prompt(messages, setting)
+    got = list(Renderer(tokenizer).prompt(messages, setting).ids)
     # The call itself stands in the model's own order, which openai_harmony changes.
     text = "commentary to=functions.get_weather <|constrain|>json<|message|>{}<|call|>"
     own = [t.START, t.ASSISTANT, t.CHANNEL, *tokenizer.encode(text, specials=True)]
@@ -96,7 +95,7 @@ def test_prompts_are_those_of_openai_harmony(
 
 
 def test_today_is_the_default_date(tokenizer: Vocabulary) -> None:
-    text = tokenizer.text(Renderer(tokenizer).prompt([USER], Setting()))
+    text = tokenizer.text(Renderer(tokenizer).prompt([USER], Setting()).ids)
     assert f"Current date: {datetime.date.today().isoformat()}\n" in text
 
 
@@ -197,22 +196,22 @@ def test_generated_ids_are_replayed(tokenizer: Vocabulary, name: str) -> None:
         ids.append(t.RETURN)
     message = json.loads(json.dumps(done(events_of(tokenizer, ids)).message))
     renderer = Renderer(tokenizer)
-    prompt = renderer.prompt([USER], Setting(date=DATE))
+    prompt = renderer.prompt([USER], Setting(date=DATE)).ids
     follow = {"role": "user", "content": "More."}
     if message.get("tool_calls"):
         follow = {
             "role": "tool", "tool_call_id": message["tool_calls"][0]["id"], "content": "rain"
         }  # fmt: skip
-    got = renderer.prompt([USER, message, follow], Setting(date=DATE))
+    got = renderer.prompt([USER, message, follow], Setting(date=DATE)).ids
     kept = ids[:-1]
     if name == "thought and answer":  # the thought is over: it is dropped
         kept = kept[kept.index(t.START) + 2 :]
     end = t.CALL if message.get("tool_calls") else t.END
-    expected = [*prompt, *kept, end]
+    expected = (*prompt, *kept, end)
     assert got[: len(expected)] == expected
     if name == "odd tokens":  # without its ids, the same text is other tokens
         del message["harmony"]
-        got = renderer.prompt([USER, message, follow], Setting(date=DATE))
+        got = renderer.prompt([USER, message, follow], Setting(date=DATE)).ids
         assert got[: len(expected)] != expected
 
 

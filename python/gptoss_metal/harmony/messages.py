@@ -12,39 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gptoss_metal.errors import Error
+from gptoss_metal.harmony.entries import Entry, pair_results
+from gptoss_metal.harmony.replay import read_parts, splice
 
 Message = Mapping[str, Any]
 
 _REASONING_KEYS: Final = ("reasoning", "reasoning_content", "thinking")
 _TEXT_PARTS: Final = ("text", "input_text", "output_text", "reasoning_text", "refusal")
 _ROLES: Final = "system, developer, user, assistant or tool"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One harmony message.
-
-    Attributes:
-        role: ``user``, ``assistant`` or ``tool``.
-        text: its content.
-        channel: ``analysis``, ``commentary``, ``final``; None for users.
-        recipient: of an assistant's call, e.g. ``functions.get_weather``.
-        author: of a tool's result, e.g. ``functions.get_weather``.
-        tokens: the ids it was generated as, ``<|start|>`` first; they are replayed.
-    """
-
-    role: str
-    text: str
-    channel: str | None = None
-    recipient: str | None = None
-    author: str | None = None
-    tokens: tuple[int, ...] | None = None
-
-    @property
-    def is_droppable(self) -> bool:
-        """Reasoning, built-in calls on its channel, and their results; never function calls."""
-        functions = (self.recipient or self.author or "").startswith("functions.")
-        return self.channel == "analysis" and not functions
+_FUNCTIONS: Final = "functions."
 
 
 @dataclass
@@ -61,8 +37,11 @@ def read_messages(messages: Sequence[Message]) -> Dialogue:
     Args:
         messages: dictionaries with ``role`` and ``content`` (a string, or a list of text parts).
             An assistant's may have ``reasoning`` (or ``reasoning_content``, ``thinking``),
-            ``tool_calls`` and ``harmony`` (see `gptoss_metal.Done`); a tool's has
-            ``tool_call_id`` or ``name``.
+            ``tool_calls`` (of functions and of custom tools) and ``harmony`` (see
+            `gptoss_metal.Done`); a tool's has ``tool_call_id`` or ``name``.
+
+    Returns:
+        Its harmony messages; each result stands right behind its call.
 
     Raises:
         Error: no messages, or one that cannot be read.
@@ -72,7 +51,7 @@ def read_messages(messages: Sequence[Message]) -> Dialogue:
     if not messages:
         raise Error('[chat] no messages. Try: [{"role": "user", "content": "Hello"}].')
     dialogue = Dialogue()
-    callers: dict[str, str] = {}
+    callers: dict[str, Entry] = {}
     for number, message in enumerate(messages):
         role = message.get("role") if isinstance(message, Mapping) else None
         where = f"message {number}"
@@ -81,22 +60,15 @@ def read_messages(messages: Sequence[Message]) -> Dialogue:
         elif role == "user":
             dialogue.entries.append(Entry("user", _text(message.get("content"), where)))
         elif role == "assistant":
-            dialogue.entries.extend(_assistant(message, where, callers))
+            entries = _assistant(message, where)
+            callers.update((entry.call, entry) for entry in entries if entry.call is not None)
+            dialogue.entries.extend(entries)
         elif role == "tool":
             dialogue.entries.append(_result(message, where, callers))
         else:
             raise Error(f"[chat] {where} has the role {role!r}. Try: {_ROLES}.")
+    dialogue.entries = pair_results(dialogue.entries)
     return dialogue
-
-
-def drop_analysis(entries: Sequence[Entry]) -> list[Entry]:
-    """Leaves out reasoning that is over: all before the last ``final``; the rest stays.
-
-    After the last ``final`` the model is in a tool loop and must see what it thought.
-    """
-    finals = [i for i, e in enumerate(entries) if e.role == "assistant" and e.channel == "final"]
-    last = finals[-1] if finals else 0
-    return [e for i, e in enumerate(entries) if i >= last or not e.is_droppable]
 
 
 def _text(content: Any, where: str) -> str:
@@ -122,80 +94,71 @@ def _part(part: Any, where: str) -> str:
     return text
 
 
-def _assistant(message: Message, where: str, callers: dict[str, str]) -> Iterator[Entry]:
+def _assistant(message: Message, where: str) -> list[Entry]:
     calls = list(_calls(message.get("tool_calls"), where))
-    callers.update((id_, entry.recipient or "") for id_, entry in calls if id_)
     content = _text(message.get("content"), where)
-    replay = message.get("harmony")
-    if replay:
-        entries = [_replayed(part, where) for part in replay]
-        if _says(entries, content, [entry for _, entry in calls]):
-            yield from entries
-            return
-    reasoning = next((message[k] for k in _REASONING_KEYS if message.get(k)), None)
-    if reasoning:
-        yield Entry("assistant", _text(reasoning, where), "analysis")
+    told = next((message[key] for key in _REASONING_KEYS if message.get(key)), None)
+    reasoning = _text(told, where)
+    if message.get("harmony"):
+        return splice(read_parts(message["harmony"], where), reasoning, content, calls)
+    entries = [Entry("assistant", reasoning, "analysis")] if reasoning else []
     if content:
-        yield Entry("assistant", content, "commentary" if calls else "final")
-    for _, entry in calls:
-        yield entry
+        entries.append(Entry("assistant", content, "commentary" if calls else "final"))
+    return [*entries, *calls]
 
 
-def _calls(calls: Any, where: str) -> Iterator[tuple[str | None, Entry]]:
+def _calls(calls: Any, where: str) -> Iterator[Entry]:
     if not isinstance(calls, Sequence | None) or isinstance(calls, str):
         raise Error(f"[chat] {where}: tool_calls is not a list. Try: a list of calls.")
     for call in calls or ():
-        function = call.get("function") if isinstance(call, Mapping) else None
-        name = function.get("name") if isinstance(function, Mapping) else None
-        if not isinstance(function, Mapping) or not isinstance(name, str) or not name.strip():
+        custom = isinstance(call, Mapping) and isinstance(call.get("custom"), Mapping)
+        body = call.get("custom" if custom else "function") if isinstance(call, Mapping) else None
+        name = body.get("name") if isinstance(body, Mapping) else None
+        if not isinstance(body, Mapping) or not isinstance(name, str) or not name.strip():
             raise Error(
                 f"[chat] {where} has a call without a function name. "
                 'Try: {"id": …, "function": {"name": …, "arguments": …}}.'
             )
-        arguments = function.get("arguments") or "{}"
-        if not isinstance(arguments, str):
-            arguments = json.dumps(arguments, ensure_ascii=False)
-        recipient = call.get("recipient") or f"functions.{name}"
-        channel = "commentary" if recipient.startswith("functions.") else "analysis"
-        yield call.get("id"), Entry("assistant", arguments, channel, "".join(recipient.split()))
+        recipient = "".join(str(call.get("recipient") or _FUNCTIONS + name).split())
+        channel = "commentary" if recipient.startswith(_FUNCTIONS) else "analysis"
+        text = _input(body, where) if custom else _arguments(body)
+        id_ = call.get("id")
+        yield Entry(
+            "assistant",
+            text,
+            channel,
+            recipient,
+            kind="code" if custom else None,
+            call=id_ if isinstance(id_, str) and id_ else None,
+        )
 
 
-def _result(message: Message, where: str, callers: Mapping[str, str]) -> Entry:
+def _arguments(function: Mapping[str, Any]) -> str:
+    arguments = function.get("arguments") or "{}"
+    return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+
+
+def _input(custom: Mapping[str, Any], where: str) -> str:
+    text = custom.get("input") or ""
+    if not isinstance(text, str):
+        raise Error(f"[chat] {where}: a custom tool's input is not text. Try: a string.")
+    return text
+
+
+def _result(message: Message, where: str, callers: Mapping[str, Entry]) -> Entry:
     id_, name = message.get("tool_call_id"), message.get("name")
-    author = callers.get(id_) if isinstance(id_, str) else None
+    caller = callers.get(id_) if isinstance(id_, str) else None
+    author = caller.recipient if caller is not None else None
     if author is None and isinstance(name, str) and name.strip():
-        author = name if "." in name else f"functions.{name}"
+        author = "".join((name if "." in name else _FUNCTIONS + name).split())
     if author is None:
         raise Error(
             f"[chat] {where} answers no call: tool_call_id is {id_!r}. "
             "Try: the id of a call in an earlier assistant message."
         )
-    channel = "commentary" if author.startswith("functions.") else "analysis"
+    channel = "commentary" if author.startswith(_FUNCTIONS) else "analysis"
+    if caller is not None and not author.startswith(_FUNCTIONS):
+        channel = caller.channel or channel  # a built-in tool answers where it was called
     text = _text(message.get("content"), where)
-    return Entry("tool", text, channel, author="".join(author.split()))
-
-
-def _replayed(part: Any, where: str) -> Entry:
-    try:
-        tokens = tuple(int(token) for token in part["tokens"])
-        return Entry(
-            "assistant", part["text"], part["channel"], part.get("recipient"), tokens=tokens
-        )
-    except (KeyError, TypeError, ValueError):
-        raise Error(
-            f"[chat] {where}: its harmony field was not written by gptoss-metal. "
-            "Try: leave the field out."
-        ) from None
-
-
-def _says(entries: Sequence[Entry], content: str, calls: Sequence[Entry]) -> bool:
-    """Whether the replay says what the message says, which a client may have edited."""
-    told = visible_text(entries)
-    made = [(e.recipient, e.text or "{}") for e in entries if e.recipient is not None]
-    return told == content and made == [(call.recipient, call.text) for call in calls]
-
-
-def visible_text(entries: Sequence[Entry]) -> str:
-    """What a user reads of an assistant's messages: preambles and finals, a blank line between."""
-    texts = [e.text for e in entries if e.recipient is None and e.channel != "analysis"]
-    return "\n\n".join(text for text in texts if text)
+    call = caller.call if caller is not None else None
+    return Entry("tool", text, channel, author=author, call=call)

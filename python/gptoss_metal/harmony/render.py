@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,14 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gptoss_metal.errors import Error
 from gptoss_metal.harmony import tokens as t
-from gptoss_metal.harmony.messages import (
-    Dialogue,
-    Entry,
-    Message,
-    drop_analysis,
-    read_messages,
-)
-from gptoss_metal.harmony.tools import Tool, read_tools
+from gptoss_metal.harmony.entries import Entry, drop_analysis
+from gptoss_metal.harmony.messages import Dialogue, Message, read_messages
+from gptoss_metal.harmony.tools import BuiltIn, Tool, check_builtins, read_tools
 from gptoss_metal.harmony.vocabulary import Vocabulary, well_formed
 
 if TYPE_CHECKING:
@@ -39,6 +35,7 @@ class Setting:
         response_format: ``{"type": "json_schema", "json_schema": {…}}``, ``json_object``, or None.
         date: ``YYYY-MM-DD``; today if None.
         identity: first line of the system message.
+        builtins: tools the model was trained on, defined in the system message.
     """
 
     reasoning_effort: str = "medium"
@@ -47,14 +44,30 @@ class Setting:
     response_format: Mapping[str, Any] | None = None
     date: str | None = None
     identity: str = IDENTITY
+    builtins: Sequence[BuiltIn] = field(default=())
 
     def __post_init__(self) -> None:
-        """Raises Error if the effort is not one of the three."""
+        """Raises Error if the effort is not one of the three, or a built-in tool unknown."""
+        check_builtins(self.builtins)
         if self.reasoning_effort not in EFFORTS:
             raise Error(
                 f"[chat] the reasoning effort {self.reasoning_effort!r} does not exist. "
                 "Try: low, medium or high."
             )
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What the model is asked to go on with.
+
+    Attributes:
+        ids: its tokens; they end with ``<|start|>assistant``.
+        marks: ascending positions, each behind the last token of a message: what conversations
+            share ends there.
+    """
+
+    ids: tuple[int, ...]
+    marks: tuple[int, ...]
 
 
 class Renderer:
@@ -63,8 +76,8 @@ class Renderer:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
 
-    def prompt(self, messages: Sequence[Message], setting: Setting) -> list[int]:
-        """The ids of a conversation, ready for the assistant's next turn.
+    def prompt(self, messages: Sequence[Message], setting: Setting) -> Prompt:
+        """A conversation, ready for the assistant's next turn.
 
         Args:
             messages: see `read_messages`; reasoning that is over is left out, and what the model
@@ -75,10 +88,11 @@ class Renderer:
             Error: a message or the setting cannot be read.
         """
         dialogue = read_messages(messages)
-        ids = self._opening(dialogue, setting)
-        for entry in drop_analysis(dialogue.entries):
-            ids += self.entry(entry)
-        return [*ids, t.START, t.ASSISTANT]
+        parts = self._opening(dialogue, setting)
+        parts += [self.entry(entry) for entry in drop_analysis(dialogue.entries)]
+        marks = tuple(itertools.accumulate(len(part) for part in parts))
+        ids = (token for part in parts for token in part)
+        return Prompt((*ids, t.START, t.ASSISTANT), marks)
 
     def entry(self, entry: Entry) -> list[int]:
         """The ids of one message, from ``<|start|>`` to ``<|end|>`` or ``<|call|>``."""
@@ -101,14 +115,17 @@ class Renderer:
         channel = entry.channel or "final"
         if entry.recipient is None:
             return [*ids, *self._vocabulary.encode(channel), t.MESSAGE, *body, t.END]
-        ids += self._vocabulary.encode(f"{channel} to={entry.recipient} ")
-        if entry.recipient.startswith("functions."):
-            ids += [t.CONSTRAIN, *self._vocabulary.encode("json")]
+        functions = entry.recipient.startswith("functions.")
+        kind = entry.kind or ("json" if functions else "code")
+        address = f"{channel} to={entry.recipient} "
+        if kind == "json":
+            ids += [*self._vocabulary.encode(address), t.CONSTRAIN]
+            ids += self._vocabulary.encode(kind)
         else:
-            ids += self._vocabulary.encode("code")
+            ids += self._vocabulary.encode(address + kind)
         return [*ids, t.MESSAGE, *body, t.CALL]
 
-    def _opening(self, dialogue: Dialogue, setting: Setting) -> list[int]:
+    def _opening(self, dialogue: Dialogue, setting: Setting) -> list[list[int]]:
         import openai_harmony as oh
 
         render = self._vocabulary.encoding.render
@@ -119,7 +136,7 @@ class Renderer:
         texts = [text for text in (setting.instructions, *dialogue.instructions) if text]
         formats = response_format_text(setting.response_format)
         if not (texts or tools or formats):
-            return ids
+            return [ids]
         content = _developer("\n\n".join(texts), tools)
         message = oh.Message.from_role_and_content(oh.Role.DEVELOPER, content)
         developer: list[int] = render(message, options)
@@ -129,7 +146,7 @@ class Renderer:
             text = self._vocabulary.text(developer[start:-1])
             body = self._vocabulary.encode(f"{text}\n\n{formats}" if text else formats)
             developer = [*developer[:start], *body, t.END]
-        return ids + developer
+        return [ids, developer]
 
 
 def response_format_text(response_format: Mapping[str, Any] | None) -> str:
@@ -165,12 +182,17 @@ def _system(setting: Setting) -> SystemContent:
     import openai_harmony as oh
 
     effort = oh.ReasoningEffort[setting.reasoning_effort.upper()]
-    return oh.SystemContent(
+    content = oh.SystemContent(
         model_identity=well_formed(setting.identity),
         reasoning_effort=effort,
         knowledge_cutoff=KNOWLEDGE_CUTOFF,
         conversation_start_date=setting.date or datetime.date.today().isoformat(),
     )
+    if "browser" in setting.builtins:
+        content = content.with_browser_tool()
+    if "python" in setting.builtins:
+        content = content.with_python_tool()
+    return content
 
 
 def _developer(instructions: str, tools: Sequence[Tool]) -> DeveloperContent:
