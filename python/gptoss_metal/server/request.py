@@ -4,27 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 from gptoss_metal.harmony.messages import Message
+from gptoss_metal.harmony.tools import BuiltIn as BuiltIn
 from gptoss_metal.harmony.tools import Tool
+from gptoss_metal.harmony.tools import ToolChoice as ToolChoice
 from gptoss_metal.preset import Preset
 from gptoss_metal.sampling import Sampling
-
-BuiltIn = Literal["browser", "python"]
-
-
-@dataclass(frozen=True)
-class ToolChoice:
-    """Which tools the model may or must call.
-
-    Attributes:
-        mode: ``auto``, ``none`` or ``required``.
-        names: of the only tools allowed; None for all.
-    """
-
-    mode: Literal["auto", "none", "required"] = "auto"
-    names: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
