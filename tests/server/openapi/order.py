@@ -15,6 +15,9 @@ ITEMS = {
     "custom_tool_call": r"\+c*C-",
     "web_search_call": r"\+wsW-",
     "code_interpreter_call": r"\+xk*KiX-",
+    "apply_patch_call": r"\+-",
+    "shell_call": r"\+-",
+    "local_shell_call": r"\+-",
 }
 LETTERS = {
     "response.output_item.added": "+",

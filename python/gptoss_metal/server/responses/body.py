@@ -36,7 +36,6 @@ def opened(id_: str, echo: Mapping[str, Any], status: Status = "in_progress") ->
         "error": None,
         "incomplete_details": None,
         "output": [],
-        "usage": None,
         **echo,
     }
 

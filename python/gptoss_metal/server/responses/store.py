@@ -170,18 +170,24 @@ class Store:
         """The database; as a context manager it commits, or rolls back on an error."""
         if self._database is None:
             try:
-                self._database = _opened(self._path)
-            except sqlite3.DatabaseError as problem:
-                if isinstance(problem, sqlite3.OperationalError):
-                    raise Error(
-                        f"[serve] cannot open {self._path}: {problem}. "
-                        "Try: set GPTOSS_METAL_HOME to a folder you may write to."
-                    ) from None
-                aside = self._path.with_name(f"{self._path.name}.damaged-{int(time.time())}")
-                os.replace(self._path, aside)
-                log.warning("%s is damaged; it was moved to %s", self._path, aside.name)
-                self._database = _opened(self._path)
+                self._database = self._opened_or_new()
+            except (OSError, sqlite3.OperationalError) as problem:
+                raise Error(
+                    f"[serve] cannot open {self._path}: {problem}. "
+                    "Try: set GPTOSS_METAL_HOME to a folder you may write to."
+                ) from None
         return self._database
+
+    def _opened_or_new(self) -> sqlite3.Connection:
+        try:
+            return _opened(self._path)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:
+            aside = self._path.with_name(f"{self._path.name}.damaged-{int(time.time())}")
+            os.replace(self._path, aside)
+            log.warning("%s is damaged; it was moved to %s", self._path, aside.name)
+            return _opened(self._path)
 
 
 def _opened(path: Path) -> sqlite3.Connection:
