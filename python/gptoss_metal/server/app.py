@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute
 
 from gptoss_metal.server import health
 from gptoss_metal.server.accounting import Accounting
+from gptoss_metal.server.anthropic.routes import routes as anthropic_routes
 from gptoss_metal.server.guard import Guard, Intake
 from gptoss_metal.server.handlers import problem_response
 from gptoss_metal.server.ollama.routes import routes as ollama_routes
@@ -63,7 +64,7 @@ def build(served: Served, rules: Rules | None = None) -> Starlette:
 
 
 def _routes(served: Served) -> Sequence[BaseRoute]:
-    apis = (health.routes, openai_routes, responses_routes, ollama_routes)
+    apis = (health.routes, openai_routes, responses_routes, ollama_routes, anthropic_routes)
     return [route for routes in apis for route in routes(served)]
 
 
