@@ -6,7 +6,8 @@ from anthropic import Anthropic
 from task import CITY, KEY, MODEL, PERSON, PERSON_SCHEMA, SUM, URL, WEATHER, get_weather, report
 
 client = Anthropic(base_url=URL, api_key=KEY)
-settings = {"model": MODEL, "max_tokens": 500, "temperature": 0}
+# This version of the SDK has no parameter for the temperature any more.
+settings = {"model": MODEL, "max_tokens": 2000, "extra_body": {"temperature": 0}}
 tools = [
     {
         "name": "get_weather",
@@ -20,7 +21,7 @@ def streamed() -> dict:
     with client.messages.stream(
         messages=[{"role": "user", "content": SUM}],
         thinking={"type": "enabled", "budget_tokens": 1024},
-        **{**settings, "max_tokens": 2000, "temperature": 1, "top_p": 0.95},
+        **settings,
     ) as stream:
         events = list(stream)
         final = stream.get_final_message()

@@ -37,6 +37,7 @@ def cut(document: dict[str, Any]) -> dict[str, Any]:
         path: {method: document["paths"][path][method] for method in methods}
         for path, methods in SERVED.items()
     }
+    _correct(paths)
     needed: dict[str, dict[str, Any]] = {}
     waiting = list(_references(paths))
     while waiting:
@@ -53,6 +54,13 @@ def cut(document: dict[str, Any]) -> dict[str, Any]:
         "paths": _bare(paths, named=True),
         "components": {kind: _bare(found, named=True) for kind, found in components.items()},
     }
+
+
+def _correct(paths: dict[str, Any]) -> None:
+    """Gives the one error that the document describes without its envelope that envelope."""
+    answers = paths["/responses/{response_id}"]["delete"]["responses"]
+    schema = answers["404"]["content"]["application/json"]["schema"]
+    schema["$ref"] = REFERENCE + "schemas/ErrorResponse"
 
 
 def _references(node: Any) -> Iterator[tuple[str, str]]:

@@ -26,7 +26,7 @@ class Stamp:
     def body(self, kind: str, choices: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         """A chunk or an answer."""
         stamp = {"id": self.id, "object": kind, "created": self.created, "model": self.model}
-        return {**stamp, "choices": choices, "system_fingerprint": None, **more}
+        return {**stamp, "choices": choices, **more}
 
 
 def finish_reason(reason: FinishReason) -> str:

@@ -13,7 +13,8 @@ const schema = z.object({ name: z.string(), age: z.number().int() });
 async function work(model) {
   const pieces = [];
   const thoughts = [];
-  const streamed = streamText({ model, prompt: SUM, temperature: 0 });
+  const providerOptions = { ollama: { think: true } };
+  const streamed = streamText({ model, prompt: SUM, temperature: 0, providerOptions });
   for await (const part of streamed.fullStream) {
     if (part.type === "error") throw part.error;
     if (part.type === "text-delta") pieces.push(part.text);
