@@ -39,6 +39,8 @@ class Turns:
             request.max_tokens,
             instructions=request.instructions,
             response_format=request.response_format,
+            builtins=request.builtins,
+            tool_choice=request.tool_choice,
         )
 
     async def raw(self, request: RawRequest) -> AsyncGenerator[Token | RawDone, None]:

@@ -53,7 +53,7 @@ async def collect(
             elif isinstance(event, Reasoning):
                 reasoning.append(event.text)
             elif isinstance(event, ToolCall) and not is_builtin(event, request):
-                calls.append(call_body(event, request))
+                calls.append(call_body(event))
             elif isinstance(event, Citation):
                 notes.append(annotation(event))
             elif isinstance(event, Done):
@@ -86,9 +86,9 @@ def answer(choices: list[Choice], stamp: Stamp) -> dict[str, Any]:
     return stamp.body("chat.completion", [choice.body for choice in choices], usage=usage)
 
 
-def call_body(call: ToolCall, request: ChatRequest) -> dict[str, Any]:
+def call_body(call: ToolCall) -> dict[str, Any]:
     """A tool call, as in ``message.tool_calls``."""
-    if call.name in request.custom:
+    if call.freeform:
         custom = {"name": call.name, "input": call.arguments}
         return {"id": call.id, "type": "custom", "custom": custom}
     function = {"name": call.name, "arguments": call.arguments}

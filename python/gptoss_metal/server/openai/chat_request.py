@@ -42,7 +42,6 @@ class ChatRequest:
         stream: whether the answer comes in pieces.
         include_usage: whether the stream ends with a chunk of usage.
         show_reasoning: whether the answer shows the model's thinking.
-        custom: names of the tools whose calls are ``custom``.
     """
 
     turn: TurnRequest
@@ -50,7 +49,6 @@ class ChatRequest:
     stream: bool
     include_usage: bool
     show_reasoning: bool
-    custom: frozenset[str]
 
     def turns(self) -> list[TurnRequest]:
         """One turn for each choice."""
@@ -91,7 +89,6 @@ def read_chat(body: Mapping[str, Any]) -> ChatRequest:
         stream=fields.flag("stream"),
         include_usage=fields.inner("stream_options").flag("include_usage"),
         show_reasoning=fields.flag("include_reasoning", True) and not reasoning.flag("exclude"),
-        custom=frozenset(tool.name for tool in tools if tool.freeform),
     )
 
 

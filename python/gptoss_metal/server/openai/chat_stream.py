@@ -45,6 +45,7 @@ class ChoiceStream:
         self._request = request
         self._served = served
         self._calls: dict[str, int] = {}
+        self._form = ("function", "arguments")
 
     def opening(self) -> dict[str, Any]:
         """The first delta, which has the role."""
@@ -69,14 +70,13 @@ class ChoiceStream:
 
     def _opened(self, event: CallOpened) -> dict[str, Any]:
         number = self._calls[event.id] = len(self._calls)
-        custom = event.name in self._request.custom
-        kind, text = ("custom", "input") if custom else ("function", "arguments")
+        self._form = ("custom", "input") if event.freeform else ("function", "arguments")
+        kind, text = self._form
         call = {"index": number, "id": event.id, "type": kind, kind: {"name": event.name, text: ""}}
-        self._custom = custom
         return self._choice({"tool_calls": [call]})
 
     def _argument(self, event: CallDelta) -> dict[str, Any]:
-        kind, text = ("custom", "input") if self._custom else ("function", "arguments")
+        kind, text = self._form
         call = {"index": self._calls[event.id], kind: {text: event.text}}
         return self._choice({"tool_calls": [call]})
 

@@ -99,7 +99,8 @@ def _tool(body: Fields, kind: str) -> Tool:
     name = body.required("name")
     description = body.text("description") or ""
     if kind == "function":
-        return Tool(name, description, body.object("parameters"))
+        parameters = body.object("parameters")
+        return Tool(name, description, parameters, strict=body.flag("strict"))
     style = body.inner("format")
     if (style.choice("type", ("text", "grammar")) or "text") == "text":
         return Tool(name, description, freeform=True)
