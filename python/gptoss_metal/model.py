@@ -267,7 +267,7 @@ class Model:
             UnsupportedSchema: a schema or grammar that cannot be enforced.
         """
         checks.max_tokens(max_tokens)
-        self._check_chat()
+        self.check_chat()
         declared = read_tools(tools)
         setting = Setting(
             reasoning_effort, instructions, declared, response_format, date, identity, builtins
@@ -300,7 +300,8 @@ class Model:
             self.chat(messages, tools, reasoning_effort, sampling, max_tokens, **setting)
         )
 
-    def _check_chat(self) -> None:
+    def check_chat(self) -> None:
+        """Raises Error if the model's tokens do not include harmony's."""
         if self.config.vocab_size <= max(t.FORMAT):
             raise Error(
                 f"[chat] this model's {self.config.vocab_size} tokens do not include harmony's. "
