@@ -138,9 +138,9 @@ def _declared(fields: Fields, namespace: str | None) -> tuple[Declared, dict[str
         return Declared(tool, "custom", name, namespace), echo
     if kind != "function":
         raise fields.wrong("type", "function or custom")
-    strict = fields.flag("strict", True)
+    strict = fields.flag("strict")
     echo |= {"strict": strict, "parameters": fields.object("parameters")}
-    tool = Tool(full, description, fields.object("parameters"))
+    tool = Tool(full, description, fields.object("parameters"), strict=strict)
     return Declared(tool, "function", name, namespace), echo
 
 
