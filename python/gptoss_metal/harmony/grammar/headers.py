@@ -55,8 +55,11 @@ def turn_grammar(callees: Sequence[Callee], answer: Body | None, *, answers: boo
         bodies.append({"name": f"body{len(bodies)}", **body})
         return f"@body{len(bodies) - 1}"
 
-    ends = (["answer"] if answers else []) + (["call"] if callees else [])
-    lines = [f"start: (thought | preamble)* ({' | '.join(ends)})", _FRAME]
+    # Words before a structured answer would spoil it: then a preamble announces a call only.
+    spoken = "(thought | preamble)*" if answer is None else "thought*"
+    ends = [f"{spoken} answer"] if answers else []
+    ends += ["(thought | preamble)* call"] if callees else []
+    lines = [f"start: {' | '.join(ends)}", _FRAME]
     behind, before = [], []
     for number, callee in enumerate(callees):
         name = json.dumps(callee.recipient)
