@@ -54,7 +54,7 @@ def check(folder: Path, limit: int, seeds: range) -> set[int]:
     store = DiskStore(folder, limit)
     shelf = store.open(IDENTITY, PAGE)
     assert not list(folder.rglob("*" + record.TEMPORARY))
-    entries = {tuple(tokens) for tokens in shelf.entries()}
+    entries = {tuple(tokens) for _, tokens in shelf.entries()}
     found = {seed for seed in seeds if tuple(prefix(seed).tokens) in entries}
     assert len(found) == len(entries)
     for seed in sorted(found):

@@ -42,7 +42,7 @@ def test_a_round_trip(store: DiskStore, shelf: Shelf, length: int) -> None:
     assert stored is not None
     assert prefix.matches(stored)
     again = store.open(IDENTITY, PAGE)
-    assert [tokens.tolist() for tokens in again.entries()] == [prefix.tokens.tolist()]
+    assert [tokens.tolist() for _, tokens in again.entries()] == [prefix.tokens.tolist()]
     assert len(files(store)) == 1 + length // PAGE
     assert store.bytes == sum(path.stat().st_size for path in files(store))
 
@@ -105,7 +105,7 @@ def test_the_oldest_goes_first_and_never_a_page_in_need(
         shutil.copytree(store.folder, copy.folder)  # keeps the times
         copy.trim()
         assert copy.bytes <= limit
-        left = [tokens.tolist() for tokens in copy.open(IDENTITY, PAGE).entries()]
+        left = [tokens.tolist() for _, tokens in copy.open(IDENTITY, PAGE).entries()]
         assert left == [prefix.tokens.tolist() for prefix in order[len(order) - len(left) :]]
         counts.add(len(left))
     assert counts == {0, 1, 2, 3, 4, 5, 6}
@@ -181,7 +181,7 @@ def test_entries_deletes_what_is_no_prefix(store: DiskStore, shelf: Shelf) -> No
     (folder / "photo.prefix").write_bytes(b"\xff\xd8")
     (folder / ("a" * 64 + ".prefix")).write_bytes(b"")
     (folder / "notes.txt").write_text("mine")
-    left = {tuple(tokens) for tokens in shelf.entries()}
+    left = {tuple(tokens) for _, tokens in shelf.entries()}
     assert left == {tuple(prefix.tokens) for prefix in prefixes[4:]}
     assert len(list(folder.glob("*.prefix"))) == 2
     assert (folder / "notes.txt").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterable
 from typing import Final
 
@@ -33,8 +34,13 @@ class Plan:
 
     def end(self, start: int) -> int:
         """Where the piece that begins at `start` ends."""
-        kept = next((border for border in self._borders if border > start), self._length)
+        kept = self.next_kept(start) or self._length
         return min(kept, (start // self._chunk + 1) * self._chunk, self._length)
+
+    def next_kept(self, start: int) -> int | None:
+        """The first prefix length to keep beyond `start`, if there is one."""
+        at = bisect.bisect_right(self._borders, start)
+        return self._borders[at] if at < len(self._borders) else None
 
 
 def _kept(length: int, marks: list[int]) -> frozenset[int]:

@@ -66,8 +66,11 @@ class Shelf:
         self._identity = identity
         self._page = page
 
-    def save(self, snapshot: Snapshot) -> None:
+    def save(self, snapshot: Snapshot) -> str:
         """Writes what of a prefix is not there yet; afterwards it is complete.
+
+        Returns:
+            Its key, by which `DiskStore.trim` names what it deletes.
 
         Raises:
             OSError: the disk is full, or does not let us.
@@ -87,6 +90,7 @@ class Shelf:
             record.write(self._folder, "prefix", self._identity, chain.prefix, body)
             record.sync_folder(self._folder)
         self._touch(chain)
+        return chain.prefix
 
     def load(self, tokens: Tokens) -> Stored | None:
         """Reads a prefix back; None if it is gone or damaged, and then its rest is deleted."""
@@ -119,10 +123,10 @@ class Shelf:
         for key in chain.pages:
             self._delete("page", key)
 
-    def entries(self) -> Iterator[Tokens]:
-        """The tokens of every prefix, those used longest ago first; what is no prefix is deleted.
+    def entries(self) -> Iterator[tuple[str, Tokens]]:
+        """Key and tokens of every prefix, the one used longest ago first.
 
-        Only names, sizes and tokens are checked here; `load` checks every byte.
+        Files that are no prefixes, or miss a page, are deleted. Only names, sizes and tokens are checked here; `load` checks every byte.
         """
         found = sorted(self._folder.glob("*.prefix"), key=_time)
         for path in found:
@@ -133,7 +137,7 @@ class Shelf:
             except (Damaged, struct.error, ValueError):
                 path.unlink(missing_ok=True)
                 continue
-            yield tokens
+            yield path.stem, tokens
 
     def _tokens(self, path: Path) -> Tokens:
         with open(path, "rb") as file:

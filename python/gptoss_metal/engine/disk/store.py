@@ -65,15 +65,23 @@ class DiskStore:
         """Bytes of all files now."""
         return sum(size for _, _, size in self._files())
 
-    def trim(self) -> None:
-        """Deletes the files used longest ago until the rest is within the limit."""
+    def trim(self) -> frozenset[str]:
+        """Deletes the files used longest ago until the rest is within the limit.
+
+        Returns:
+            The keys of the prefixes that are gone.
+        """
         files = sorted(self._files())
         excess = sum(size for _, _, size in files) - self.limit
+        gone = set()
         for _, path, size in files:
             if excess <= 0:
-                return
+                break
             path.unlink(missing_ok=True)
             excess -= size
+            if path.suffix == ".prefix":
+                gone.add(path.stem)
+        return frozenset(gone)
 
     def _files(self) -> list[tuple[int, Path, int]]:
         """Time of last use, path and size of every record."""

@@ -1,0 +1,109 @@
+"""Memory for keys and values: who gets it, so that it never runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Many
+from typing import Final
+
+from gptoss_metal import _core
+from gptoss_metal.engine.facts import Facts
+from gptoss_metal.engine.prefixes import Entry, Prefixes, Room
+from gptoss_metal.engine.refusals import NoRoom
+from gptoss_metal.engine.sequence import Sequence
+from gptoss_metal.engine.stream import Feed
+
+AHEAD: Final = 2048
+"""Tokens that memory is reserved for at a time where a job names no limit."""
+
+
+class Admission:
+    """Keeps what there is, and what running sequences may still grow by, within the budget.
+
+    Args:
+        model: whose cache bytes count.
+        facts: the budget, and what sequences take.
+        prefixes: give way.
+        chunk: of the sessions it makes.
+    """
+
+    def __init__(self, model: _core.Model, facts: Facts, prefixes: Prefixes, chunk: int) -> None:
+        self._model = model
+        self._facts = facts
+        self._prefixes = prefixes
+        self._chunk = chunk
+        self._fetching: tuple[Entry, int] | None = None
+
+    def admit(self, feed: Feed, running: Many[Sequence]) -> Sequence | None:
+        """A sequence for a job, restored from the longest stored prefix; None if it must wait.
+
+        Raises:
+            NoRoom: there is not enough memory though nothing else takes any.
+            Error: the job's numbers cannot be.
+        """
+        job, facts = feed.job, self._facts
+        found = self._prefixes.find(job.prompt)
+        for total in (facts.total(job, AHEAD), facts.total(job, 1)):
+            for entry in (found, None):
+                room = self._room(self._need(entry, total), running, but=entry)
+                if room == "now":
+                    return self._begin(feed, entry, total)
+                if room == "later" or running:
+                    return None
+        total = facts.total(job, 1)
+        raise NoRoom(total, facts.footprint.session(total), facts.budget - self._model.cache_bytes)
+
+    def may_keep(self, running: Many[Sequence]) -> bool:
+        """Whether there is room for one more prefix; colder ones are dropped for it."""
+        need = self._facts.footprint.checkpoint
+        return self._room(need, running, patient=False) == "now"
+
+    def extend(self, sequence: Sequence, running: Many[Sequence]) -> Room:
+        """Reserves memory for the next tokens of a sequence whose job names no limit."""
+        total = min(len(sequence.prompt) + sequence.limit, sequence.total + AHEAD)
+        footprint = self._facts.footprint
+        more = (footprint.pages(total) - footprint.pages(sequence.total)) * footprint.page
+        room = self._room(more, running)
+        if room == "now":
+            sequence.total = total
+        return room
+
+    def _need(self, entry: Entry | None, total: int) -> int:
+        footprint = self._facts.footprint
+        if entry is None:
+            return footprint.session(total)
+        need = footprint.session(total) - footprint.shared(entry.length)
+        return need if entry.prefix is not None else need + footprint.session(entry.length)
+
+    def _room(
+        self,
+        need: int,
+        running: Many[Sequence],
+        *,
+        but: Entry | None = None,
+        patient: bool = True,
+    ) -> Room:
+        footprint = self._facts.footprint
+        growth = sum(footprint.growth(sequence.length, sequence.total) for sequence in running)
+        limit = self._facts.budget - growth - need - self._incoming()
+        if limit < 0:
+            return "never"
+        return self._prefixes.make_room(limit, but=but, patient=patient)
+
+    def _incoming(self) -> int:
+        """Bytes of the prefix that is being read from disk."""
+        if self._fetching is not None and self._fetching[0].loading is None:
+            self._fetching = None
+        return self._fetching[1] if self._fetching is not None else 0
+
+    def _begin(self, feed: Feed, entry: Entry | None, total: int) -> Sequence | None:
+        if entry is not None and entry.prefix is None:
+            if self._fetching is None:
+                self._fetching = entry, self._facts.footprint.session(entry.length)
+                self._prefixes.fetch(entry)
+            return None
+        session = _core.Session(self._model, self._facts.context, self._chunk)
+        sequence = Sequence(feed, session, self._facts, total)
+        if entry is not None:
+            sequence.restore(self._prefixes.use(entry))
+            sequence.entry = entry
+        return sequence
