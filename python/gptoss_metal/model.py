@@ -115,6 +115,11 @@ class Model:
         path = os.fspath(find(path_or_name))
         return cls(_core.Model(path, precision, threads or 0, backend=chosen), context)
 
+    @property
+    def core(self) -> _core.Model:
+        """The C++ model, for the engine."""
+        return self._core
+
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """Text to tokens and back.

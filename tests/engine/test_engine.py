@@ -24,8 +24,8 @@ def test_one_stream_is_generate(start: Starter, small_path: Path) -> None:
     assert progress.finish_reason == "length"
     assert (progress.prompt_tokens, progress.cached_tokens) == (100, 0)
     assert progress.completion_tokens == len(progress.ids) == 12
-    assert 0 < progress.prefill_seconds
-    assert 0 < progress.decode_seconds
+    assert progress.prefill_seconds > 0
+    assert progress.decode_seconds > 0
 
 
 @pytest.mark.parametrize("shared", [0, 70, 300])
@@ -126,7 +126,7 @@ def test_prompts_take_turns(start: Starter) -> None:
     turns = [step.prefilled[0] for step in engine.recent_steps() if step.prefilled is not None]
     order = [number for number in turns if number > 1]
     assert len(order) == 30
-    counts = {number: 0 for number in order}
+    counts = dict.fromkeys(order, 0)
     for number in order:
         counts[number] += 1
         behind = max(counts.values()) - min(counts.values())

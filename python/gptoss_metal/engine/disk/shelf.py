@@ -126,7 +126,8 @@ class Shelf:
     def entries(self) -> Iterator[tuple[str, Tokens]]:
         """Key and tokens of every prefix, the one used longest ago first.
 
-        Files that are no prefixes, or miss a page, are deleted. Only names, sizes and tokens are checked here; `load` checks every byte.
+        Files that are no prefixes, or miss a page, are deleted. Only names, sizes and tokens are
+        checked here; `load` checks every byte.
         """
         found = sorted(self._folder.glob("*.prefix"), key=_time)
         for path in found:
