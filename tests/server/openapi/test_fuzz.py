@@ -3,71 +3,97 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, settings
-from schemathesis import Case
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance
 
 from tests.clients.running import Server
+from tests.conftest import ROOT
+from tests.server.openapi.bounds import bounded
+from tests.server.openapi.cut import SERVED
 from tests.server.openapi.schema import check, document
 
-LIMIT = 24
-"""Tokens an answer may have: it is the server that is tested, not the model."""
+OPERATIONS = [
+    (method, path, mode)
+    for path, methods in SERVED.items()
+    for method in methods
+    for mode in GenerationMode
+    if mode is GenerationMode.POSITIVE or method == "post"  # without a body little can be wrong
+]
+CHECKS = [not_a_server_error, response_schema_conformance]
 
 
-api = schemathesis.openapi.from_dict(document())
-
-
-def bounded(body: Any) -> Any:
-    """A body that the model answers, and soon; everything else stays as it was made."""
-    if not isinstance(body, dict):
-        return body
-    changed = dict(body)
-    if isinstance(changed.get("model"), str):
-        changed["model"] = "demo"
-    for limit in ("max_tokens", "max_completion_tokens", "max_output_tokens"):
-        if isinstance(changed.get(limit), int) and changed[limit] > LIMIT:
-            changed[limit] = LIMIT
-    if isinstance(changed.get("n"), int) and changed["n"] > 2:
-        changed["n"] = 2
-    return changed
+@pytest.fixture(scope="module")
+def api() -> schemathesis.BaseSchema:
+    """The document, as schemathesis reads it."""
+    return schemathesis.openapi.from_dict(document())
 
 
 def examine(case: Case, server: Server) -> None:
     """Sends a request and checks the answer."""
-    case.body = bounded(case.body)
+    case.body = bounded(case.operation.path, case.body)
     answer = case.call(base_url=server.url + "/v1", timeout=60)
     kind = answer.headers.get("content-type", [""])[0]
     if kind.startswith("text/event-stream"):
         assert answer.status_code == 200
         return  # test_streams.py reads those
-    case.validate_response(answer, checks=[not_a_server_error, response_schema_conformance])
+    case.validate_response(answer, checks=CHECKS)
     if answer.status_code >= 400:
         check("ErrorResponse", json.loads(answer.content))
 
 
-COMMON = {
-    "deadline": None,
-    "derandomize": True,
-    "database": None,
-    "suppress_health_check": list(HealthCheck),
-    "phases": [Phase.explicit, Phase.generate],
-}
+@pytest.mark.parametrize(("method", "path", "mode"), OPERATIONS)
+def test_no_request_breaks_the_server(
+    api: schemathesis.BaseSchema,
+    openai_server: Server,
+    method: str,
+    path: str,
+    mode: GenerationMode,
+) -> None:
+    @settings(
+        max_examples=20,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],
+    )
+    @given(case=api[path][method].as_strategy(generation_mode=mode))
+    def run(case: Case) -> None:
+        examine(case, openai_server)
 
-
-@api.parametrize()
-@settings(max_examples=5, **COMMON)
-def test_no_request_breaks_the_server(case: Case, openai_server: Server) -> None:
-    examine(case, openai_server)
+    run()
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-@api.parametrize()
-@settings(max_examples=150, **COMMON)
-def test_no_request_of_many_breaks_the_server(case: Case, openai_server: Server) -> None:
-    examine(case, openai_server)
+def test_schemathesis_finds_nothing(openai_server: Server, tmp_path: Path) -> None:
+    """Its own program: every keyword of the schema, kept and violated, and 100 more a path."""
+    description = tmp_path / "openai.json"
+    description.write_text(json.dumps(document()))
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli", "run", str(description)),
+            *("--url", openai_server.url + "/v1", "--phases", "examples,coverage,fuzzing"),
+            *("--checks", ",".join(each.__name__ for each in CHECKS), "--max-examples", "100"),
+            *("--request-timeout", "60", "--seed", "1", "--continue-on-failure"),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ
+        | {"SCHEMATHESIS_HOOKS": "tests.server.openapi.hooks", "PYTHONPATH": _path()},
+    )
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+
+
+def _path() -> str:
+    return os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))

@@ -3,12 +3,11 @@
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateText, jsonSchema, Output, stepCountIs, streamText, tool } from "ai";
 import { createOllama } from "ollama-ai-provider-v2";
-import { z } from "zod";
 import {
-  CITY, DESCRIPTION, KEY, MODEL, PERSON, SUM, URL, WEATHER, getWeather, report,
+  CITY, DESCRIPTION, KEY, MODEL, PERSON, PERSON_SCHEMA, SUM, URL, WEATHER, getWeather, report,
 } from "./task.mjs";
 
-const schema = z.object({ name: z.string(), age: z.number().int() });
+const schema = jsonSchema(PERSON_SCHEMA);
 
 async function work(model) {
   const pieces = [];
