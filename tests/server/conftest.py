@@ -6,6 +6,7 @@ server process that the whole session shares).
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +14,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-import gptoss_metal
+from gptoss_metal import Model
+from gptoss_metal.engine.engine import Engine
+from gptoss_metal.engine.limits import Limits
 from gptoss_metal.server.app import build
+from gptoss_metal.server.loader import Loader
 from gptoss_metal.server.served import Served
 from gptoss_metal.server.turns import Turns
 from tests.server.running import Running, running
@@ -22,10 +26,24 @@ from tests.server.running import Running, running
 NAMES = ("demo", "gpt-oss-demo")
 
 
+@contextlib.contextmanager
+def serving(path: Path, limits: Limits | None = None) -> Iterator[Served]:
+    """What an application serves, over an engine of its own."""
+    loader = Loader(lambda: Model.load(path))
+    engine = Engine(loader, limits or Limits())
+    engine.start()
+    try:
+        engine.wait_ready(60)
+        yield Served(NAMES, Turns(engine, loader))
+    finally:
+        engine.close()
+
+
 @pytest.fixture(scope="session")
-def served(demo_model: gptoss_metal.Model) -> Served:
+def served(demo_path: Path) -> Iterator[Served]:
     """What the application serves."""
-    return Served(demo_model, NAMES, Turns(demo_model))
+    with serving(demo_path) as served:
+        yield served
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gptoss_metal.cli import options as shared
+from gptoss_metal.cli.serve_options import Duration, engine_options, intake_options
 
 if TYPE_CHECKING:
+    from gptoss_metal.engine.engine import Engine
     from gptoss_metal.server.app import Rules
+    from gptoss_metal.server.loader import Loader
 
 
 @click.command()
@@ -34,22 +37,16 @@ if TYPE_CHECKING:
     multiple=True,
     help="What clients may call the model; may be repeated.",
 )
-@click.option("--allowed-host", multiple=True, help="Another name of this server, or *.")
-@click.option("--allowed-origin", multiple=True, help="Web pages that may use it, or *.")
-@click.option(
-    "--max-body",
-    type=click.IntRange(1),
-    default=32,
-    show_default=True,
-    help="Megabytes that a request may have.",
-)
+@engine_options
+@intake_options
 @click.option(
     "--grace",
-    type=click.FloatRange(0),
-    default=20.0,
+    type=Duration(),
+    default="20s",
     show_default=True,
-    help="Seconds that running answers have to finish when the server is stopped.",
+    help="How long running answers may go on when the server is stopped.",
 )
+@click.option("--log-prompts", is_flag=True, help="Write prompts and answers to stderr.")
 @shared.model_options
 def serve(
     model: str, host: str, port: int, names: tuple[str, ...], grace: float, **options: Any
@@ -59,20 +56,38 @@ def serve(
     It listens on this machine alone, unless --host says otherwise; then it needs an API key.
     """
     rules = _rules(host, options)
-    from gptoss_metal.server.app import build
-    from gptoss_metal.server.run import Server, listen, url
+    from gptoss_metal.server.loader import Loader
+    from gptoss_metal.server.run import listen, serve_until_stopped, url
     from gptoss_metal.server.served import Served
     from gptoss_metal.server.turns import Turns
+    from gptoss_metal.store import find
 
-    loaded = shared.load(model, options)
-    served = Served(loaded, names or (_name(model),), Turns(loaded))
+    path = find(model)
+    loader = Loader(lambda: shared.load(str(path), options))
+    turns = Turns(_engine(loader, options), loader, log_prompts=options["log_prompts"])
+    served = Served(names or (_name(model),), turns)
     bound = listen(host, port)
     click.echo(f"serving {served.names[0]} at {url(bound)}", err=True)
+    serve_until_stopped(served, rules, bound, grace)
 
-    async def end(grace: float) -> None:
-        pass
 
-    Server(build(served, rules), grace, end).run([bound])
+def _engine(loader: Loader, options: dict[str, Any]) -> Engine:
+    from gptoss_metal.engine.disk.store import DiskStore
+    from gptoss_metal.engine.engine import Engine
+    from gptoss_metal.engine.limits import Limits
+
+    memory, disk = options["cache_memory"], options["disk_cache"]
+    limits = Limits(
+        slots=options["parallel"],
+        queue=options["queue"],
+        chunk=options["chunk"],
+        cache_bytes=None if memory is None else int(memory * 1e9),
+        keep_alive=options["keep_alive"],
+        context=options["context"],
+        max_tokens=options["max_tokens"],
+    )
+    store = None if disk == 0 else DiskStore(limit=None if disk is None else int(disk * 1e9))
+    return Engine(loader, limits, store)
 
 
 def _rules(host: str, options: dict[str, Any]) -> Rules:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from gptoss_metal.errors import Error
+from gptoss_metal.server.app import Rules, build
 from gptoss_metal.server.guard import HEADER_BYTES
+from gptoss_metal.server.served import Served
+from gptoss_metal.server.turns import Turns
 
 IDLE_SECONDS: Final = 75
 """How long a connection without requests stays open; more than clients keep theirs."""
@@ -54,20 +57,40 @@ def url(bound: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def serve_until_stopped(served: Served, rules: Rules, bound: socket.socket, grace: float) -> None:
+    """Loads the model and serves it until SIGTERM or SIGINT.
+
+    Args:
+        served: what is served; its engine is started here, and stopped.
+        rules: what is let in.
+        bound: where to listen.
+        grace: seconds that running answers have to finish at the end.
+
+    Raises:
+        Error: the model could not be loaded.
+    """
+    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    server = Server(build(served, rules), served.turns, grace)
+    server.run([bound])
+    if served.turns.loader.failure is not None:
+        raise served.turns.loader.failure
+
+
 class Server(uvicorn.Server):
-    """Serves until SIGTERM or SIGINT, then lets what runs come to its end.
+    """An HTTP server that ends in peace: what runs may finish, or fails with words.
 
     Args:
         app: the application.
-        grace: seconds that running requests have to finish.
-        end: is called when the end begins, with the grace; it ends what still runs after it.
+        turns: their engine lives as long as the server.
+        grace: seconds that running answers have to finish.
     """
 
-    def __init__(self, app: ASGIApp, grace: float, end: Callable[[float], Awaitable[None]]) -> None:
+    def __init__(self, app: ASGIApp, turns: Turns, grace: float) -> None:
         config = uvicorn.Config(
             app,
             http="h11",
             ws="none",
+            lifespan="off",
             access_log=False,
             log_level="warning",
             server_header=False,
@@ -76,9 +99,22 @@ class Server(uvicorn.Server):
             timeout_graceful_shutdown=round(grace) + LAST_WORDS,
         )
         super().__init__(config)
+        self._turns = turns
         self._grace = grace
-        self._end = end
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listens, and loads the model meanwhile."""
+        await super().startup(sockets)
+        self._turns.engine.start()
+        self._loading = asyncio.create_task(self._until_loaded())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Takes no new requests, and waits for the running ones."""
-        await asyncio.gather(super().shutdown(sockets), self._end(self._grace))
+        self._loading.cancel()
+        await asyncio.gather(super().shutdown(sockets), self._turns.engine.stop(self._grace))
+
+    async def _until_loaded(self) -> None:
+        """Ends the server if there is no model to serve."""
+        while not self._turns.loader.tried.is_set():
+            await asyncio.sleep(0.05)
+        self.should_exit = self._turns.loader.failure is not None

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from gptoss_metal import aliases
 from gptoss_metal.events import Event, Token
-from gptoss_metal.model import Model
 from gptoss_metal.preset import Preset
+from gptoss_metal.server.loader import Card
 from gptoss_metal.server.metrics import Metrics
 from gptoss_metal.server.problem import Problem
 from gptoss_metal.server.raw import RawDone, RawRequest
@@ -23,18 +23,29 @@ class Served:
     """The state all APIs share.
 
     Attributes:
-        model: the loaded model.
-        names: what clients may call it; the first is the one reported.
+        names: what clients may call the model; the first is the one reported.
         turns: runs turns.
         created: when the server started, in seconds since 1970.
         metrics: what ``/metrics`` shows.
     """
 
-    model: Model
     names: tuple[str, ...]
     turns: Turns
     created: int = field(default_factory=lambda: int(time.time()))
-    metrics: Metrics = field(default_factory=Metrics)
+    metrics: Metrics = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Makes the metrics."""
+        self.metrics = Metrics(self.turns.engine.stats)
+
+    @property
+    def model(self) -> Card:
+        """What is known of the model, loaded or not.
+
+        Raises:
+            Problem: it is being loaded for the first time.
+        """
+        return self.turns.card
 
     def preset(self, name: str) -> Preset:
         """What a client's name for the model stands for: one of `names`, or an alias of the model.
@@ -62,8 +73,7 @@ class Served:
 
     def turn(self, request: TurnRequest) -> AsyncGenerator[Event, None]:
         """Runs a turn of a model by its name, with the defaults of its alias; see `Turns.start`."""
-        request = request.with_defaults(self.preset(request.model))
-        return self.metrics.watch(self.turns.start(request))
+        return self.metrics.watch(self.turns.start(self._complete(request)))
 
     async def open(self, request: TurnRequest) -> AsyncGenerator[Event, None]:
         """`turn`, with the prompt rendered off the event loop: a handler's way to start a turn.
@@ -71,7 +81,8 @@ class Served:
         Raises:
             Problem: the request is refused; nothing has been sent yet.
         """
-        return await asyncio.to_thread(self.turn, request)
+        prepared = await asyncio.to_thread(self.turns.prepare, self._complete(request))
+        return self.metrics.watch(self.turns.run(prepared))
 
     async def open_raw(self, request: RawRequest) -> AsyncGenerator[Token | RawDone, None]:
         """Continues tokens without harmony; the last item is a `RawDone`.
@@ -80,4 +91,7 @@ class Served:
             Problem: the request is refused.
         """
         self.check_name(request.model)
-        return self.turns.raw(request)
+        return self.metrics.watch(self.turns.raw(request))
+
+    def _complete(self, request: TurnRequest) -> TurnRequest:
+        return request.with_defaults(self.preset(request.model))

@@ -2,50 +2,156 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import AsyncGenerator
+from typing import Final
 
-from gptoss_metal import aio
-from gptoss_metal.events import Event, Token
-from gptoss_metal.model import Model
+from gptoss_metal.chat import Turn
+from gptoss_metal.engine.engine import Engine
+from gptoss_metal.engine.job import Job
+from gptoss_metal.engine.refusals import Busy, NoRoom, Unavailable
+from gptoss_metal.engine.stream import Stream
+from gptoss_metal.errors import Error
+from gptoss_metal.events import Done, Event, Token
+from gptoss_metal.harmony.vocabulary import Vocabulary
+from gptoss_metal.server.loader import Card, Loader
+from gptoss_metal.server.problem import Problem
+from gptoss_metal.server.prompts import Prepared, prepare, prepare_raw
 from gptoss_metal.server.raw import RawDone, RawRequest
+from gptoss_metal.server.replay import Replay
 from gptoss_metal.server.request import TurnRequest
+from gptoss_metal.text import Spelling
+
+_LOG: Final = logging.getLogger("gptoss_metal.prompts")
 
 
 class Turns:
     """Runs turns.
 
     Args:
-        model: who answers.
+        engine: computes them.
+        loader: knows the model.
+        log_prompts: write prompts and answers to the log.
     """
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
+    def __init__(self, engine: Engine, loader: Loader, *, log_prompts: bool = False) -> None:
+        self.engine = engine
+        self.loader = loader
+        self._replay = Replay()
+        self._log_prompts = log_prompts
 
-    def start(self, request: TurnRequest) -> AsyncGenerator[Event, None]:
+    @property
+    def card(self) -> Card:
+        """What is known of the model.
+
+        Raises:
+            Problem: it is still being loaded.
+        """
+        return self.loader.card
+
+    def prepare(self, request: TurnRequest) -> Prepared:
+        """Renders a turn's prompt; on any thread.
+
+        Raises:
+            Problem: the request cannot be read, or is too long.
+        """
+        prepared = prepare(request, self.card, self._replay)
+        if self._log_prompts:
+            _LOG.info("prompt: %s", self.card.vocabulary.text(prepared.job.prompt))
+        return prepared
+
+    def run(self, prepared: Prepared) -> AsyncGenerator[Event, None]:
         """Runs a turn; closing the generator cancels it.
 
         Returns:
             Its events; the last one is `Done`.
 
         Raises:
-            Problem: the request cannot be read, is too long, or finds no room. Raised here, before
-                the first event, so that it becomes an HTTP status.
+            Problem: there is no room for it now. Raised here, before the first event, so that it
+                becomes an HTTP status.
         """
-        return self._model.achat(
-            request.messages,
-            request.tools,
-            request.reasoning_effort or "medium",
-            request.sampling,
-            request.max_tokens,
-            instructions=request.instructions,
-            response_format=request.response_format,
-            builtins=request.builtins,
-            tool_choice=request.tool_choice,
-        )
+        return self._events(prepared, self._submit(prepared.job))
 
-    async def raw(self, request: RawRequest) -> AsyncGenerator[Token | RawDone, None]:
-        """Continues tokens without harmony; the last item is a `RawDone`."""
-        run = self._model.generate(request.prompt, request.sampling, request.max_tokens)
-        async for token in aio.iterate(run):
+    def start(self, request: TurnRequest) -> AsyncGenerator[Event, None]:
+        """`prepare` and `run`."""
+        return self.run(self.prepare(request))
+
+    def raw(self, request: RawRequest) -> AsyncGenerator[Token | RawDone, None]:
+        """Continues tokens without harmony; the last item is a `RawDone`.
+
+        Raises:
+            Problem: it is too long, or there is no room for it now.
+        """
+        card = self.card
+        job = prepare_raw(request, card)
+        return _raw(self._submit(job), card.vocabulary, request.sampling.stops)
+
+    def _submit(self, job: Job) -> Stream:
+        try:
+            return self.engine.submit(job)
+        except Error as refused:
+            raise refusal(refused) from None
+
+    async def _events(self, prepared: Prepared, stream: Stream) -> AsyncGenerator[Event, None]:
+        request, names = prepared.request, prepared.names
+        turn = Turn(stream.progress, self.card.vocabulary, request.sampling.stops, prepared.tools)
+        try:
+            async for sampled in stream:
+                for event in turn.feed(sampled):
+                    yield names.event(event)
+                if turn.over:
+                    break
+            for event in map(names.event, turn.finish()):
+                if isinstance(event, Done):
+                    self._end(event, request)
+                yield event
+        except Error as failure:
+            raise failed(failure) from failure
+        finally:
+            await stream.aclose()
+
+    def _end(self, done: Done, request: TurnRequest) -> None:
+        self._replay.remember(done.message, request.messages)
+        if self._log_prompts:
+            said = {key: done.message[key] for key in done.message if key != "harmony"}
+            _LOG.info("answer: %s", json.dumps(said, ensure_ascii=False))
+
+
+async def _raw(
+    stream: Stream, vocabulary: Vocabulary, stops: tuple[str, ...]
+) -> AsyncGenerator[Token | RawDone, None]:
+    spelling = Spelling(stream.progress, vocabulary, stops)
+    try:
+        async for sampled in stream:
+            for token in spelling.feed(sampled):
+                yield token
+            if spelling.over:
+                break
+        for token in spelling.finish():
             yield token
-        yield RawDone(run.finish_reason or "stop", run.usage)
+        yield RawDone(stream.progress.finish_reason or "stop", stream.progress.usage)
+    except Error as failure:
+        raise failed(failure) from failure
+    finally:
+        await stream.aclose()
+
+
+def refusal(error: Error) -> Problem:
+    """Why the engine did not take a job, as a problem."""
+    if isinstance(error, Busy):
+        return Problem(str(error), "busy", code="busy", retry_after=error.retry_after)
+    if isinstance(error, NoRoom):
+        return Problem(str(error), "unavailable", code="out_of_memory")
+    if isinstance(error, Unavailable):
+        return Problem(str(error), "unavailable", retry_after=2)
+    return Problem(str(error))
+
+
+def failed(error: Error) -> Problem:
+    """Why a generation that ran has failed, as a problem: never the client's fault."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, Unavailable):
+        return Problem(str(error), "unavailable", retry_after=2)
+    return Problem(str(error), "internal", code="generation_failed")
