@@ -213,6 +213,8 @@ def output_text(item: Item) -> str:
 
 def _told(part: Item) -> str:
     kind = part.get("type")
+    if not isinstance(kind, str):
+        return json.dumps(part, ensure_ascii=False)
     if kind in _TEXTS:
         return str(part.get("text") or part.get("refusal") or "")
     if kind in _LEFT_OUT:
