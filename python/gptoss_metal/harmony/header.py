@@ -18,6 +18,7 @@ Section = Literal["role", "channel", "type"]
 _RECIPIENT: Final = re.compile(r"to=([^\s{<]+)")
 _ROLE: Final = re.compile(r"\s*[\w.:-]*\s*(to=.*)?", re.DOTALL)
 _CONTENT_TYPES: Final = ("json", "code")
+_MOST_SPARE: Final = 3
 _FOREIGN: Final = frozenset({"user", "system", "developer", "tool"})
 _NOT_TOOLS: Final = frozenset({"assistant", "user", "all"})
 
@@ -80,6 +81,18 @@ class Header:
         fallback = "commentary" if recipient else "final"
         kind = kinds[-1] if kinds else None
         return cls(channel or fallback, recipient, kind, author, clean)
+
+
+def holds_text(sections: list[tuple[Section, str]]) -> bool:
+    """Whether there are more words in a header than a header may have by mistake.
+
+    A role, a channel, a recipient, a content type and three further words are a header; with more,
+    an answer stands in it.
+    """
+    spare = _words(sections[0][1])[1:]
+    for kind, text in sections[1:]:
+        spare += [word for word in _words(text) if kind == "type" or word not in CHANNELS]
+    return len(spare) - 1 > _MOST_SPARE
 
 
 def looks_like_role(text: str) -> bool:

@@ -17,6 +17,7 @@ from gptoss_metal.harmony.header import (
     Header,
     Section,
     content_type,
+    holds_text,
     looks_like_role,
     opens_with_recipient,
     without_header_words,
@@ -156,13 +157,30 @@ class Parser:
         return [(kind, raw.decode("utf-8", "replace")) for kind, raw in self._sections]
 
     def _words_before_header(self) -> list[Event]:
-        """Words of an answer that stood where a role belongs become a message of their own."""
-        if len(self._sections) > 1 or looks_like_role(self._texts()[0][1]):
+        """Words of an answer that stood in a header become a message of their own."""
+        texts = self._texts()
+        if holds_text(texts) and len(texts) > 1:
+            return self._text_in_header(texts)
+        if len(texts) > 1 or (looks_like_role(texts[0][1]) and not holds_text(texts)):
             return []
         last = self._tokens.pop()
         events = self._raw_message(None)
         self._tokens.append(last)
         return events
+
+    def _text_in_header(self, texts: list[tuple[Section, str]]) -> list[Event]:
+        """Parts a header from the text in it, which was said before on the same channel."""
+        last = self._tokens.pop()
+        read = Header.read(texts)
+        text = _text_of(texts, read.recipient)
+        channel = "commentary" if read.recipient and read.channel == "final" else read.channel
+        header = Header(channel, clean=False)
+        closed = Closed(header, text, tuple(self._tokens), None, False)
+        self._reset([last])
+        self._clean = False
+        address = f" to={read.recipient}" if read.recipient else ""
+        self._sections = [("role", b""), ("channel", f"{read.channel}{address}".encode())]
+        return [Opened(header), Delta(header, text), closed] if text else []
 
     def _raw_message(self, end: int | None) -> list[Event]:
         """Closes a header that never reached ``<|message|>``: its words are the text."""
@@ -213,9 +231,13 @@ def _salvage(sections: list[tuple[Section, str]], end: int | None) -> tuple[Head
     read = Header.read(sections)
     addressed = len(sections) > 1 or opens_with_recipient(sections[0][1])
     recipient = read.recipient if addressed else None
-    text = "".join(without_header_words(kind, words, recipient) for kind, words in sections)
-    text = text.strip(" ") if text.strip() else ""
+    text = _text_of(sections, recipient)
     if recipient is not None:
         return Header("commentary", recipient, content_type(sections), clean=False), text
     thinking = read.channel == "analysis" and end == t.END
     return Header("analysis" if thinking else "final", clean=False), text
+
+
+def _text_of(sections: list[tuple[Section, str]], recipient: str | None) -> str:
+    text = "".join(without_header_words(kind, words, recipient) for kind, words in sections)
+    return text.strip(" ") if text.strip() else ""

@@ -27,14 +27,22 @@ _NO_ARGUMENTS: Final = {"type": "object", "additionalProperties": False}
 _SPACE: Final = r"[ \n\r\t]{1,64}"
 _DEEPEST: Final = 100
 _LARGEST: Final = 2_000_000
+_REMEMBERED: Final = 64_000
 _LARK: Final = re.compile(
     r"""//[^\n]*|\#[^\n]*|"(?:\\.|[^"\\\n])*"|/(?:\\.|[^/\\\n])+/|(<[^>\n]*>)""", re.VERBOSE
 )
 
 
-def limits() -> llguidance.LLParserLimits:
-    """How much work one grammar may make; errors tell nothing of what was generated."""
-    return llguidance.LLParserLimits(max_items_in_row=8000, verbose_errors=False)
+def limits(*, checking: bool = False) -> llguidance.LLParserLimits:
+    """How much work one grammar may make; errors tell nothing of what was generated.
+
+    Args:
+        checking: narrower ones, so that what passes a check has room when it is used.
+    """
+    rows, items = (6_000, 30_000) if checking else (24_000, 300_000)
+    return llguidance.LLParserLimits(
+        max_items_in_row=rows, step_max_items=items, verbose_errors=False
+    )
 
 
 def answer_body(response_format: Mapping[str, Any] | None) -> Body | None:
@@ -86,7 +94,8 @@ def _json(schema: Mapping[str, Any], param: str, *, lenient: bool = False) -> Bo
     own = {key: value for key, value in schema.items() if key != "x-guidance"}
     own["x-guidance"] = {"whitespace_pattern": _SPACE, "lenient": lenient}
     try:
-        text = json.dumps(own, ensure_ascii=False)
+        text = json.dumps(own, ensure_ascii=False, allow_nan=False)
+        text.encode()
     except (RecursionError, TypeError, ValueError) as problem:
         raise schema_refused(str(problem), {}, param) from None
     if len(text) > _LARGEST:
@@ -114,15 +123,28 @@ def _text(grammar: Mapping[str, Any], param: str) -> Body:
     return body
 
 
-@functools.lru_cache(256)
 def _checked(body: str) -> str:
     """What is wrong with a body, empty if nothing is."""
+    return _checked_before(body) if len(body) < _REMEMBERED else _check(body)
+
+
+@functools.lru_cache(256)
+def _checked_before(body: str) -> str:
+    return _check(body)
+
+
+def _check(body: str) -> str:
+    """Compiles it, and goes into an object, where the most can come next."""
     grammar = f'{{"grammars":[{body}]}}'
-    matcher = llguidance.LLMatcher(_bytes(), grammar, log_level=0, limits=limits())
-    if matcher.is_error():
-        return matcher.get_error()
-    matcher.compute_bitmask()
-    return matcher.get_error()
+    matcher = llguidance.LLMatcher(_bytes(), grammar, log_level=0, limits=limits(checking=True))
+    if not matcher.is_error():
+        matcher.compute_bitmask()
+    if not matcher.is_error() and matcher.try_consume_tokens([ord("{")]):
+        matcher.compute_bitmask()
+    problem = matcher.get_error()
+    if "panic" in problem or "parser error" in problem.lower():
+        return "it is too large"
+    return "it refers to itself without end" if "NoExtension" in problem else problem
 
 
 @functools.cache

@@ -1,0 +1,1 @@
+"""Harmony under a grammar, and without one: no stream breaks it."""
