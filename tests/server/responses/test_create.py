@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from starlette.testclient import TestClient
 
 from tests.server.responses.conftest import REPORT, WEATHER, Ask, item_of, text_of
 from tests.server.responses.strict import Wire
@@ -228,3 +229,28 @@ def test_an_unknown_model_is_not_found(refused: Refused) -> None:
 
 def test_an_item_of_unknown_type_is_named(refused: Refused) -> None:
     assert "'hologram'" in refused(input=[{"type": "hologram"}])["message"]
+
+
+def test_tokens_are_counted(client: TestClient, ask: Ask) -> None:
+    asked = {"input": "What is the weather in Paris?", "tools": [WEATHER], "instructions": "Hm."}
+    answer = client.post("/v1/responses/input_tokens", json={"model": "demo", **asked})
+    made = ask(**asked)
+    assert answer.json() == {
+        "object": "response.input_tokens",
+        "input_tokens": made["usage"]["input_tokens"],
+    }
+    more = {"previous_response_id": made["id"], "input": "And now?"}
+    counted = client.post("/v1/responses/input_tokens", json=more).json()["input_tokens"]
+    assert counted == ask(**more)["usage"]["input_tokens"]
+    bad = client.post("/v1/responses/input_tokens", json={"input": [{"type": "hologram"}]})
+    assert bad.status_code == 400
+
+
+def test_a_conversation_that_is_too_long(refused: Refused, ask: Ask) -> None:
+    turn = [{"role": "user", "content": "word " * 900}, {"role": "assistant", "content": "Yes."}]
+    items = [*turn * 6, {"role": "user", "content": "What is 27 + 15?"}]
+    error = refused(input=items)
+    assert error["code"] == "context_length_exceeded"
+    assert error["param"] == "input"
+    body = ask(items, truncation="auto")
+    assert body["status"] == "completed"

@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gptoss_metal.server.anthropic.answer import as_event, message, stream
-from gptoss_metal.server.anthropic.count import count
 from gptoss_metal.server.anthropic.request import read_request
 from gptoss_metal.server.anthropic.writer import PING, Writer
 from gptoss_metal.server.body import read_object
+from gptoss_metal.server.count import count
 from gptoss_metal.server.handlers import Handler
 from gptoss_metal.server.served import Served
 from gptoss_metal.server.streaming import Stream, until_gone

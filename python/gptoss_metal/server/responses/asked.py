@@ -100,6 +100,12 @@ def read_request(body: Mapping[str, Any], reader: ItemReader) -> Asked:
             param="input",
             code="missing_required_parameter",
         )
+    store, background = fields.flag("store", True), fields.flag("background")
+    if background and not store:
+        raise Problem(
+            "[serve] a response made in the background must be stored. Try: store true.",
+            param="background",
+        )
     return Asked(
         model=model,
         items=reader.read(fields),
@@ -114,9 +120,9 @@ def read_request(body: Mapping[str, Any], reader: ItemReader) -> Asked:
         max_output_tokens=fields.integer("max_output_tokens", 1, _MOST),
         max_tool_calls=fields.integer("max_tool_calls", 0, _MOST),
         truncate=fields.choice("truncation", ("auto", "disabled")) == "auto",
-        store=fields.flag("store", True),
+        store=store,
         stream=fields.flag("stream"),
-        background=fields.flag("background"),
+        background=background,
         echo=_echo(fields, toolset, effort),
     )
 

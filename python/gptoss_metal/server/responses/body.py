@@ -15,7 +15,6 @@ Status = Literal["queued", "in_progress", "completed", "incomplete", "failed", "
 _ERROR_CODES: Final[dict[Kind, str]] = {
     "busy": "rate_limit_exceeded",
     "invalid": "invalid_prompt",
-    "too_large": "invalid_prompt",
 }
 
 

@@ -78,8 +78,11 @@ class Writer:
 
     def begin(self) -> Iterator[Wire]:
         """The first events."""
-        yield self._numbered({"type": "response.created", "response": self._snapshot()})
-        yield self._numbered({"type": "response.in_progress", "response": self._snapshot()})
+        yield self._told_of("created")
+        if self.body["status"] == "queued":
+            yield self._told_of("queued")
+            self.body["status"] = "in_progress"
+        yield self._told_of("in_progress")
 
     def read(self, event: Event) -> Iterator[Wire]:
         """What an event of the turn becomes."""
@@ -91,7 +94,13 @@ class Writer:
         """The end of a response that cannot be completed; what there is of it stays."""
         yield from self._kept(self._close("incomplete"))
         self.body |= {"status": "failed", "error": response_body.error(problem)}
-        yield self._numbered({"type": "response.failed", "response": self._snapshot()})
+        yield self._told_of("failed")
+
+    def cancel(self) -> Iterator[Wire]:
+        """The end of a response that is no longer wanted; what there is of it stays."""
+        yield from self._kept(self._close("incomplete"))
+        self.body["status"] = "cancelled"
+        yield self._told_of("failed")  # OpenAI knows no event of its own for it
 
     def _read(self, event: Event) -> Iterator[Wire]:
         if isinstance(event, Reasoning):
@@ -178,13 +187,18 @@ class Writer:
         if done.finish_reason == "length":
             reason = {"reason": "max_output_tokens"}
             self.body |= {"status": "incomplete", "incomplete_details": reason}
-            return self._numbered({"type": "response.incomplete", "response": self._snapshot()})
+            return self._told_of("incomplete")
         if done.finish_reason == "cancelled":
             problem = Problem("[serve] the server stopped the answer. Try: again.", "unavailable")
             self.body |= {"status": "failed", "error": response_body.error(problem)}
-            return self._numbered({"type": "response.failed", "response": self._snapshot()})
+            return self._told_of("failed")
         self.body |= {"status": "completed", "completed_at": int(time.time())}
-        return self._numbered({"type": "response.completed", "response": self._snapshot()})
+        return self._told_of("completed")
+
+    def _told_of(self, name: str) -> Wire:
+        """An event that carries the whole response."""
+        wire = {"type": f"response.{name}", "response": copy.deepcopy(self.body)}
+        return self._numbered(wire)
 
     def _kept(self, wires: Iterator[Wire]) -> Iterator[Wire]:
         """The same, numbered; finished items go into the output."""
@@ -197,9 +211,6 @@ class Writer:
     @property
     def _place(self) -> int:
         return len(self.body["output"])
-
-    def _snapshot(self) -> Body:
-        return copy.deepcopy(self.body)
 
     def _numbered(self, wire: Wire) -> Wire:
         wire["sequence_number"] = self._number
