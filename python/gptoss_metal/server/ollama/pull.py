@@ -22,7 +22,9 @@ from gptoss_metal.server.problem import Problem, as_problem
 from gptoss_metal.server.served import Served
 from gptoss_metal.server.streaming import Stream, until_gone
 
-_REPOSITORY: Final = re.compile(r"(?:(?:hf\.co|huggingface\.co)/)?([\w.-]+/[\w.-]+)(?::latest)?")
+_REPOSITORY: Final = re.compile(
+    r"(?:(?:hf\.co|huggingface\.co)/)?([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?::latest)?", re.ASCII
+)
 _PUBLISHED: Final = ("gpt-oss-20b", "gpt-oss-120b")
 _STEP: Final = 64 * 2**20
 """Bytes between two lines of progress."""
@@ -60,8 +62,8 @@ class Pulls:
 
         def work() -> None:
             try:
-                _convert(repository, target, say, gone)
-            except _Abandoned:
+                convert_into(repository, target, say, gone)
+            except Abandoned:
                 return
             finally:
                 self._busy.release()
@@ -139,8 +141,22 @@ def _lines(name: str, served: Served, pulls: Pulls) -> AsyncGenerator[Json, None
         )
     target = store.model_file(repository.rsplit("/", 1)[1])
     if target.is_file():
+        check_origin(target, repository)
         return _there()
     return pulls.fetch(repository, target)
+
+
+def check_origin(file: Path, repository: str) -> None:
+    """Raises Problem if the store's model of that name comes from somewhere else."""
+    from gptoss_metal.convert import describe
+
+    source = describe(file)["source"]
+    if source.get("repo") != repository:
+        raise Problem(
+            f"[pull] {file.stem} in the store is not {repository}. "
+            f"Try: gptoss-metal convert {repository} --name, with another name.",
+            "conflict",
+        )
 
 
 def served_already(name: str, served: Served) -> bool:
@@ -163,13 +179,19 @@ async def _written(lines: AsyncGenerator[Json, None]) -> AsyncGenerator[bytes, N
         await lines.aclose()
 
 
-class _Abandoned(BaseException):
+class Abandoned(BaseException):
     """Ends a conversion as Ctrl-C does: what is done stays, and the next one goes on from it."""
 
 
-def _convert(
+def convert_into(
     repository: str, target: Path, say: Callable[[Json], None], gone: threading.Event
 ) -> None:
+    """Downloads and converts a repository, and tells how far it is; on a thread of its own.
+
+    Raises:
+        Abandoned: `gone` was set meanwhile.
+        Error: it is no gpt-oss model, or cannot be fetched or written.
+    """
     from gptoss_metal.convert import convert
 
     say({"status": "pulling manifest"})
@@ -181,7 +203,7 @@ def _convert(
     def progress(done: int, total: int) -> None:
         nonlocal told
         if gone.is_set():
-            raise _Abandoned
+            raise Abandoned
         if done - told >= _STEP or done == total:
             told = done
             line = {"digest": repository, "total": total, "completed": done}
