@@ -44,8 +44,7 @@ class Content:
     @property
     def end(self) -> str:
         """How most lines end."""
-        windows = sum(end == "\r\n" for end in self.ends)
-        return "\r\n" if windows * 2 > len(self.ends) else "\n"
+        return "\r\n" if self.ends.count("\r\n") > self.ends.count("\n") else "\n"
 
     def data(self) -> bytes:
         """The file's bytes."""

@@ -1,0 +1,1 @@
+"""What runs in the sandbox itself; it imports nothing of the rest of the package."""
