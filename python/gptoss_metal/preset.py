@@ -75,13 +75,18 @@ class Preset:
         if unknown or "base" not in values:
             what = f"the unknown key {unknown[0]}" if unknown else "no base"
             raise Error(f"[alias] {name} has {what}. Try: gptoss-metal rm {name}")
-        lists = {key: tuple(values.get(key) or ()) for key in ("messages", "notes")}
+        kinds = (("messages", list), ("notes", list), ("sampling", dict))
+        wrong = [key for key, kind in kinds if not isinstance(values.get(key, kind()), kind)]
+        if wrong:
+            raise Error(f"[alias] {name}: {wrong[0]} is damaged. Try: gptoss-metal rm {name}")
+        lists = {key: tuple(values.get(key, ())) for key in ("messages", "notes")}
         return cls(name, **{**values, **lists})
 
     def as_json(self) -> dict[str, Any]:
         """Its values for a JSON file, without the name and what is not set."""
         found = dataclasses.asdict(self)
         del found["name"]
+        found |= {"messages": list(self.messages), "notes": list(self.notes)}
         return {key: value for key, value in found.items() if value}
 
     def over(self, base: Preset) -> Preset:

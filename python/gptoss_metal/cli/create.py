@@ -40,7 +40,7 @@ def create(name: str, base: str | None, file: str | None, overwrite: bool, **opt
     """
     from gptoss_metal import aliases, store
 
-    preset = _start(store.canonical(name), base, file)
+    preset = _start(store.alias_file(name).stem, base, file)
     given = {key: value for key, value in options.items() if value not in (None, ())}
     sampling = {key: given.pop(key) for key in SAMPLING if key in given}
     preset = replace(preset, **given, sampling={**preset.sampling, **sampling})
@@ -55,7 +55,7 @@ def _start(name: str, base: str | None, file: str | None) -> Preset:
     from gptoss_metal.preset import Preset
 
     if base is None and file is None:
-        raise Error(f"[create] {name} from what? Try: --from gpt-oss-20b, or --file Modelfile.")
+        raise Error(f"[create] no model to make {name} from. Try: --from, or --file Modelfile.")
     if base is not None and not store.is_name(base):
         base = str(Path(base).expanduser().resolve())
     if file is None:
