@@ -15,7 +15,6 @@ from gptoss_metal.events import (
     FinishReason,
     Reasoning,
     Text,
-    Token,
     ToolCall,
 )
 from gptoss_metal.generation import Progress, Sampled
@@ -28,6 +27,7 @@ from gptoss_metal.harmony.render import Renderer
 from gptoss_metal.harmony.replay import as_parts
 from gptoss_metal.harmony.tools import Tool
 from gptoss_metal.harmony.vocabulary import Vocabulary
+from gptoss_metal.logprobs import TokenTape
 from gptoss_metal.stops import StopMatcher
 
 _FUNCTIONS: Final = "functions."
@@ -68,7 +68,7 @@ class Turn:
         self._said: dict[bool, bool] = {True: False, False: False}
         self._gap_due = False
         self._item = -1
-        self._tokens: list[Token] = []
+        self._tape = TokenTape(vocabulary)
 
     def events(self, sampled: Generator[Sampled, None, None]) -> Iterator[Event]:
         """Reads a token loop to its end, which comes early if the turn is `over`.
@@ -90,10 +90,10 @@ class Turn:
         """
         if self.over:
             return []
-        self._note(sampled)
-        events = [e for parsed in self._parser.process(sampled.id) for e in self._read(parsed)]
+        self._tape.note(sampled)
         header = self._parser.header
-        if header is not None and header.is_reasoning:
+        events = [e for parsed in self._parser.process(sampled.id) for e in self._read(parsed)]
+        if header is not None and header.is_reasoning and header is self._parser.header:
             self._progress.reasoning_tokens += 1
         if self.over:
             self._progress.finish_reason = "stop"
@@ -117,11 +117,6 @@ class Turn:
         done = Done(reason, progress.usage, self._message(), stop)
         return [*events, done]
 
-    def _note(self, item: Sampled) -> None:
-        if item.logprob is not None:
-            text = self._vocabulary.text([item.id])
-            self._tokens.append(Token(item.id, text, item.logprob, item.top_logprobs))
-
     def _read(self, parsed: Parsed) -> Iterator[Event]:
         if self.over:
             return
@@ -133,7 +128,7 @@ class Turn:
             yield from self._close(parsed)
 
     def _open(self, header: Header) -> Iterator[Event]:
-        self._tokens.clear()
+        self._tape.clear()
         self._gap_due = self._said[header.is_reasoning]
         self._final = ""
         self._matcher = StopMatcher(self._stops)
@@ -166,8 +161,7 @@ class Turn:
         gap = GAP if self._gap_due else ""
         self._gap_due = False
         self._said[header.is_reasoning] = True
-        tokens = tuple(self._tokens)
-        self._tokens.clear()
+        tokens = self._tape.release(text)
         if header.is_reasoning:
             yield Reasoning(gap + text, tokens, self._item, len(gap))
         else:
@@ -186,7 +180,6 @@ class Turn:
             name = _called(header.recipient)
             call = ToolCall(self._call_id, name, closed.text, header.recipient, not cut, freeform)
             self._calls.append(call)
-            self._tokens.clear()
             yield call
         self._keep(entry, closed)
 

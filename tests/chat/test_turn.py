@@ -35,7 +35,7 @@ def test_reasoning_then_answer(tokenizer: Vocabulary) -> None:
     assert usage.completion_tokens == len(
         ids(tokenizer, ANALYSIS + "<|channel|>final<|message|>It is 42.<|return|>")
     )
-    assert 3 <= usage.reasoning_tokens < usage.completion_tokens - 5
+    assert usage.reasoning_tokens == len(tokenizer.encode("I think."))
     json.dumps(last.message)
 
 

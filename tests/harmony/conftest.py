@@ -13,6 +13,6 @@ __all__ = ["tokenizer"]
 
 
 @pytest.fixture(scope="session")
-def grammars(tokenizer: Vocabulary) -> Grammars:  # noqa: F811
+def grammars(tokenizer: Vocabulary) -> Grammars:
     """Grammars of a model with the full vocabulary."""
     return Grammars(tokenizer, VOCAB)

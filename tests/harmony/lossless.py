@@ -92,7 +92,9 @@ class Reader:
         role = len(header[0].split()) if "to=" not in header[0] else 0
         for number, word in enumerate(word for section in header for word in section.split()):
             rest = _without_header_words(word)
-            places = [(text.find(part, at), len(part)) for part in (word, rest) if part in text[at:]]
+            places = [
+                (text.find(part, at), len(part)) for part in (word, rest) if part in text[at:]
+            ]
             if not places:
                 missing.append(word)
                 allowed = 0 if 0 < number < role else allowed
