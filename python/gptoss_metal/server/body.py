@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from starlette.requests import Request
 
+from gptoss_metal.harmony.vocabulary import well_formed
 from gptoss_metal.server.problem import Problem
 
 DEEPEST: Final = 64
@@ -15,14 +16,16 @@ DEEPEST: Final = 64
 
 
 async def read_object(request: Request) -> dict[str, Any]:
-    """The request's body as a JSON object.
+    """The request's body as a JSON object; all of it can be written out again.
+
+    Lone surrogates, halves of characters that clients cut in two, become U+FFFD.
 
     Raises:
         Problem: it is no JSON object, or is nested too deeply.
     """
     raw = await request.body()
     try:
-        value = json.loads(raw)
+        value = _loaded(raw)
     except (ValueError, RecursionError) as problem:
         what = "nested too deeply" if isinstance(problem, RecursionError) else "not JSON"
         raise Problem(f"[serve] the body is {what}. Try: a JSON object.") from None
@@ -30,6 +33,14 @@ async def read_object(request: Request) -> dict[str, Any]:
         raise Problem("[serve] the body is not a JSON object. Try: {…}.")
     check_depth(value)
     return value
+
+
+def _loaded(raw: bytes) -> Any:
+    """JSON as a value; raises ValueError for what JSON cannot say: NaN, and infinite numbers."""
+    value = json.loads(raw)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    whole = well_formed(text)
+    return value if whole == text else json.loads(whole)
 
 
 def check_depth(value: Any) -> None:

@@ -158,7 +158,7 @@ def test_reasoning_that_only_the_server_can_read(stream: Stream) -> None:
 def test_a_patch_by_its_grammar(stream: Stream) -> None:
     items: list[Any] = [DEVELOPER, user("Hello")]
     forced = {"type": "custom", "name": "apply_patch"}
-    events = codex(stream, items, tool_choice=forced, max_output_tokens=400)
+    events = codex(stream, items, tool_choice=forced, max_output_tokens=120)
     call = item_of(events[-1]["response"], "custom_tool_call")
     assert call["input"].startswith("*** Begin Patch\n*** ")
     items += carried(events[-1]["response"]["output"])

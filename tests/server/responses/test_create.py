@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from gptoss_metal import Model
+from gptoss_metal.engine.engine import Engine
+from gptoss_metal.engine.limits import Limits
+from gptoss_metal.server.app import build
+from gptoss_metal.server.loader import Loader
+from gptoss_metal.server.served import Served
+from gptoss_metal.server.turns import Turns
 from tests.server.responses.conftest import REPORT, WEATHER, Ask, item_of, text_of
 from tests.server.responses.strict import Wire
 
+CONTEXT = 1024
 Stream = Callable[..., list[Wire]]
 Refused = Callable[..., Wire]
+
+
+@pytest.fixture
+def small(demo_path: Path) -> Iterator[TestClient]:
+    """A client of a server whose context is short."""
+    loader = Loader(lambda: Model.load(demo_path, context=CONTEXT))
+    engine = Engine(loader, Limits())
+    engine.start()
+    try:
+        engine.wait_ready(60)
+        app = build(Served(("demo",), Turns(engine, loader)))
+        yield TestClient(app, base_url="http://127.0.0.1")
+    finally:
+        engine.close()
 
 
 def test_a_string_is_answered(ask: Ask) -> None:
@@ -246,11 +269,15 @@ def test_tokens_are_counted(client: TestClient, ask: Ask) -> None:
     assert bad.status_code == 400
 
 
-def test_a_conversation_that_is_too_long(refused: Refused, ask: Ask) -> None:
-    turn = [{"role": "user", "content": "word " * 900}, {"role": "assistant", "content": "Yes."}]
-    items = [*turn * 6, {"role": "user", "content": "What is 27 + 15?"}]
-    error = refused(input=items)
-    assert error["code"] == "context_length_exceeded"
-    assert error["param"] == "input"
-    body = ask(items, truncation="auto")
-    assert body["status"] == "completed"
+def test_a_conversation_that_is_too_long(small: TestClient) -> None:
+    turn = [{"role": "user", "content": "word " * 90}, {"role": "assistant", "content": "Yes."}]
+    items = [*turn * 12, {"role": "user", "content": "What is 27 + 15?"}]
+    body = {"model": "demo", "input": items, "temperature": 0}
+    refused = small.post("/v1/responses", json=body)
+    assert refused.status_code == 400
+    error = refused.json()["error"]
+    assert (error["code"], error["param"]) == ("context_length_exceeded", "input")
+    answer = small.post("/v1/responses", json={**body, "truncation": "auto"})
+    assert answer.status_code == 200, answer.text
+    assert "42" in text_of(answer.json())
+    assert answer.json()["usage"]["input_tokens"] < CONTEXT
