@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,9 @@ from starlette.testclient import TestClient
 
 from gptoss_metal import aliases
 from gptoss_metal.preset import Preset
-from tests.server.ollama.ask import Json, refused
+from gptoss_metal.server.app import build
+from tests.server.conftest import serving
+from tests.server.ollama.ask import SUM, Json, ask, refused
 
 
 def tags(client: TestClient) -> list[Json]:
@@ -130,3 +135,43 @@ def test_a_file_beside_the_server_is_no_model(
     refused(client, "/api/show", 404, model="secret")
     refused(client, "/api/create", 404, model="mine", **{"from": "secret"})
     assert os.listdir(tmp_path) == ["secret"]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_unloading_and_loading(demo_path: Path) -> None:
+    with serving(demo_path) as served, TestClient(build(served), base_url="http://127.0.0.1") as c:
+        engine = served.turns.engine
+
+        def loaded() -> list[Json]:
+            found = c.get("/api/ps").json()["models"]
+            assert isinstance(found, list)
+            return found
+
+        assert len(loaded()) == 1
+        found = c.post("/api/generate", json={"model": "demo", "keep_alive": 0}).json()
+        assert found["done_reason"] == "unload"
+        until(lambda: engine.model is None)
+        assert loaded() == []
+        assert len(c.get("/api/tags").json()["models"]) == 2  # it is still there to be had
+        assert c.post("/api/show", json={"model": "demo"}).status_code == 200
+        found = c.post("/api/chat", json={"model": "demo", "messages": [], "keep_alive": "5m"})
+        assert found.json()["done_reason"] == "load"
+        assert engine.model is not None
+        left = parsed(loaded()[0]["expires_at"]) - datetime.datetime.now(datetime.timezone.utc)
+        assert 280 < left.total_seconds() <= 300
+        c.post("/api/chat", json={"model": "demo", "keep_alive": -1})
+        assert parsed(loaded()[0]["expires_at"]).year > 2100
+        # After a turn, too; and the next one loads it again.
+        assert ask(c, "/api/chat", messages=SUM, keep_alive=0)["done_reason"] == "stop"
+        until(lambda: engine.model is None)
+        assert ask(c, "/api/chat", messages=SUM)["message"]["content"] == "27 + 15 = 42."
+
+
+def parsed(text: str) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))

@@ -20,6 +20,7 @@ VERSION: Final = "0.30.0"
 """Of the Ollama whose API this is; clients ask for it to know what they may use."""
 LICENSE: Final = "Apache License 2.0, https://www.apache.org/licenses/LICENSE-2.0"
 TEMPLATE: Final = "harmony"
+FAR: Final = datetime.timedelta(days=36500)
 
 
 async def root(request: Request, card: Card) -> Response:
@@ -65,17 +66,19 @@ async def show(request: Request, card: Card) -> Response:
 
 async def running(request: Request, card: Card) -> Response:
     """``/api/ps``: the model, if it is in memory."""
+    engine = card.served.turns.engine
+    if engine.model is None:
+        return JSONResponse({"models": []})
     name = listed(card.served)[0]
     preset = card.served.preset(name)
-    model = card.served.model
     body: Json = {
         "name": name,
         "model": name,
         "size": card.size,
         "digest": card.digest(preset),
         "details": card.details(preset),
-        "expires_at": _never(),
-        "size_vram": card.size if model.info.backend == "metal" else 0,
+        "expires_at": _in(engine.unloads_in),
+        "size_vram": card.size if card.served.model.info.backend == "metal" else 0,
         "context_length": card.context(preset),
     }
     return JSONResponse({"models": [body]})
@@ -99,5 +102,7 @@ def _tag(name: str, card: Card) -> Json:
     }
 
 
-def _never() -> str:
-    return rfc3339(datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=36500))
+def _in(seconds: float | None) -> str:
+    """A moment some seconds from now; far away if there is none."""
+    ahead = FAR if seconds is None else datetime.timedelta(seconds=seconds)
+    return rfc3339(datetime.datetime.now(datetime.timezone.utc) + ahead)
