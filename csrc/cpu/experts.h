@@ -10,26 +10,25 @@ namespace gptoss::cpu {
 
 class Experts {
  public:
-  // y += sum over the chosen experts of weight * expert(x): x, y float32 [tokens, hidden].
-  // `router` holds the router's logits, float32 [tokens, experts].
+  // y += sum over the chosen experts of weight * expert(x): x, y float32 [rows, hidden]. `router`
+  // holds the router's logits, float32 [rows, experts]. Each chosen expert's weights are read once
+  // for all rows that chose it, and a row's result does not depend on the others.
   void add(const Machine& machine, ScratchSet& scratch, const Config& config,
-           const LayerWeights& layer, const float* router, const float* x, int tokens, float* y);
-
-  uint64_t bytes() const { return input_.bytes() + gated_.bytes() + ordered_.bytes(); }
+           const LayerWeights& layer, const float* router, const float* x, int rows, float* y);
 
  private:
-  // The tokens of one expert, as a range of assignments.
+  // The rows of one expert, as a range of assignments.
   struct Group {
     int expert;
     int first;
     int count;
   };
   struct Assignment {
-    int token;
+    int row;
     float weight;
   };
 
-  void route(const Config& config, const float* router, int tokens);
+  void route(const Config& config, const float* router, int rows);
   void gather(const Machine& machine, const Config& config, const float* x);
   void gate_up(const Machine& machine, ScratchSet& scratch, const Config& config,
                const ExpertMatrices& w);
@@ -37,10 +36,10 @@ class Experts {
             const ExpertMatrices& w, float* y);
 
   std::vector<Group> groups_;            // by ascending expert, none empty
-  std::vector<Assignment> assignments_;  // [tokens * top_k], sorted by expert, then by token
-  Buffer<float> input_;                  // x of each assignment [tokens * top_k, hidden]
-  Buffer<float> gated_;                  // SwiGLU outputs [tokens * top_k, intermediate]
-  Buffer<float> ordered_;                // gated_ in the order that matvec_mxfp4 reads
+  std::vector<Assignment> assignments_;  // [rows * top_k], sorted by expert, then by row
+  Buffer<float> input_;    // x of each assignment [rows * top_k, hidden], in decode order
+  Buffer<float> gated_;    // SwiGLU outputs [rows * top_k, intermediate]
+  Buffer<float> ordered_;  // the same in decode order
 };
 
 }  // namespace gptoss::cpu

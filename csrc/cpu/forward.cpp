@@ -1,9 +1,9 @@
 #include "cpu/forward.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "cpu/linear.h"
-#include "cpu/sequence.h"
 #include "model/error.h"
 
 namespace gptoss::cpu {
@@ -14,6 +14,8 @@ constexpr int kQueryTile = 16;  // queries that share one unpacked block of keys
 constexpr int kTokenTile = 8;   // tokens per item of element-wise work
 
 int tiles(int count, int tile) { return (count + tile - 1) / tile; }
+
+size_t area(int rows, int width) { return static_cast<size_t>(rows) * static_cast<size_t>(width); }
 
 }  // namespace
 
@@ -26,67 +28,78 @@ Forward::Forward(const Weights& weights, const Machine& machine)
       attention_scratch_(static_cast<size_t>(machine.pool.threads())) {}
 
 void Forward::run(std::span<const BatchItem> items) {
-  for (const BatchItem& item : items) run(item);
-}
-
-void Forward::run(const BatchItem& item) {
-  const int32_t* tokens = item.tokens.data();
-  const int count = static_cast<int>(item.tokens.size());
-  const int start = item.start;
-  cache_ = &static_cast<CpuSequence&>(item.sequence).cache();
-  cache_->extend(start, start + count);
-  embed(tokens, count);
-  float* cosines = cosines_.reserve(static_cast<size_t>(count) * Rope::kPairs);
-  float* sines = sines_.reserve(static_cast<size_t>(count) * Rope::kPairs);
-  for (int t = 0; t < count; ++t) {
-    rope_.angles(start + t, cosines + t * Rope::kPairs, sines + t * Rope::kPairs);
-  }
-  float* residual = residual_.get();
+  const Batch batch(config_.vocab, items);
+  embed(batch);
+  plan_attention(batch);
   for (int i = 0; i < config_.layers; ++i) {
-    if (item.cancelled.load(std::memory_order_relaxed)) throw Cancelled();
-    const LayerWeights& layer = weights_.layer(i);
-    norm(layer.attn_norm, 0, count);
-    float* qkv =
-        qkv_.reserve(static_cast<size_t>(count) * static_cast<size_t>(config_.qkv_width()));
-    linear(machine_, scratch_, layer.qkv, layer.qkv_bias, normed_.get(), count, false, qkv);
-    rotate_and_store(i, count, start);
-    attend(i, layer, count, start);
-    linear(machine_, scratch_, layer.out, layer.out_bias, attended_.get(), count, true, residual);
-    norm(layer.mlp_norm, 0, count);
-    float* router =
-        router_.reserve(static_cast<size_t>(count) * static_cast<size_t>(config_.experts));
-    linear(machine_, scratch_, layer.router, layer.router_bias, normed_.get(), count, false,
-           router);
-    experts_.add(machine_, scratch_, config_, layer, router, normed_.get(), count, residual);
+    for (const BatchItem& item : items) {
+      if (item.cancelled.load(std::memory_order_relaxed)) throw Cancelled();
+    }
+    layer(batch, i);
   }
-  if (item.logit_rows > 0) unembed(count, item.logit_rows, item.logits);
+  unembed(batch);
 }
 
-void Forward::embed(const int32_t* tokens, int count) {
-  float* residual =
-      residual_.reserve(static_cast<size_t>(count) * static_cast<size_t>(config_.hidden));
+void Forward::embed(const Batch& batch) {
+  const int count = batch.count();
+  numbers_.resize(static_cast<size_t>(count));
+  std::iota(numbers_.begin(), numbers_.end(), 0);
+  float* residual = residual_.reserve(area(count, config_.hidden));
+  float* cosines = cosines_.reserve(area(count, Rope::kPairs));
+  float* sines = sines_.reserve(area(count, Rope::kPairs));
   for (int t = 0; t < count; ++t) {
-    const uint16_t* row = weights_.embedding() + int64_t{tokens[t]} * config_.hidden;
-    machine_.kernels.unpack_bf16(row, residual + int64_t{t} * config_.hidden, config_.hidden);
+    const Batch::Row& row = batch.rows()[static_cast<size_t>(t)];
+    const uint16_t* embedding = weights_.embedding() + int64_t{row.token} * config_.hidden;
+    machine_.kernels.unpack_bf16(embedding, residual + int64_t{t} * config_.hidden, config_.hidden);
+    rope_.angles(row.position, cosines + t * Rope::kPairs, sines + t * Rope::kPairs);
   }
 }
 
-void Forward::norm(const float* weight, int first, int count) {
-  float* normed = normed_.reserve(static_cast<size_t>(count) * static_cast<size_t>(config_.hidden));
-  machine_.pool.run(tiles(count - first, kTokenTile), [&](int64_t tile, int) {
-    const int begin = first + static_cast<int>(tile) * kTokenTile;
-    for (int t = begin; t < std::min(begin + kTokenTile, count); ++t) {
-      const int64_t row = int64_t{t} * config_.hidden;
-      machine_.kernels.rms_norm(residual_.get() + row, weight, normed + row, config_.hidden,
+void Forward::layer(const Batch& batch, int index) {
+  const LayerWeights& layer = weights_.layer(index);
+  const int count = batch.count();
+  const auto dense = [&](const DenseMatrix& w, const float* bias, const float* x, bool residual,
+                         float* y) {
+    linear(machine_, scratch_, w, bias, x, residual, rows_of(y, count, w.rows));
+  };
+  norm(layer.attn_norm, numbers_);
+  float* qkv = qkv_.reserve(area(count, config_.qkv_width()));
+  dense(layer.qkv, layer.qkv_bias, normed_.get(), false, qkv);
+  rotate_and_store(batch, index);
+  attended_.reserve(area(count, config_.q_width()));
+  attend(index);
+  dense(layer.out, layer.out_bias, attended_.get(), true, residual_.get());
+  norm(layer.mlp_norm, numbers_);
+  float* router = router_.reserve(area(count, config_.experts));
+  dense(layer.router, layer.router_bias, normed_.get(), false, router);
+  experts_.add(machine_, scratch_, config_, layer, router, normed_.get(), count, residual_.get());
+}
+
+std::span<float* const> Forward::rows_of(float* buffer, int count, int width) {
+  pointers_.resize(static_cast<size_t>(count));
+  for (int t = 0; t < count; ++t) pointers_[static_cast<size_t>(t)] = buffer + int64_t{t} * width;
+  return pointers_;
+}
+
+void Forward::norm(const float* weight, std::span<const int> rows) {
+  const int count = static_cast<int>(rows.size());
+  float* normed = normed_.reserve(area(count, config_.hidden));
+  machine_.pool.run(tiles(count, kTokenTile), [&](int64_t tile, int) {
+    const int first = static_cast<int>(tile) * kTokenTile;
+    for (int t = first; t < std::min(first + kTokenTile, count); ++t) {
+      const float* x = residual_.get() + int64_t{rows[static_cast<size_t>(t)]} * config_.hidden;
+      machine_.kernels.rms_norm(x, weight, normed + int64_t{t} * config_.hidden, config_.hidden,
                                 config_.norm_eps);
     }
   });
 }
 
-void Forward::rotate_and_store(int layer, int count, int start) {
-  machine_.pool.run(tiles(count, kTokenTile), [&](int64_t tile, int) {
+void Forward::rotate_and_store(const Batch& batch, int layer) {
+  machine_.pool.run(tiles(batch.count(), kTokenTile), [&](int64_t tile, int) {
     const int first = static_cast<int>(tile) * kTokenTile;
-    for (int t = first; t < std::min(first + kTokenTile, count); ++t) {
+    for (int t = first; t < std::min(first + kTokenTile, batch.count()); ++t) {
+      const Batch::Row& row = batch.rows()[static_cast<size_t>(t)];
+      KvCache& cache = batch.items()[static_cast<size_t>(row.item)].cache;
       float* q = qkv_.get() + int64_t{t} * config_.qkv_width();
       float* k = q + config_.q_width();
       const float* v = k + config_.kv_width();
@@ -97,28 +110,43 @@ void Forward::rotate_and_store(int layer, int count, int start) {
       }
       for (int h = 0; h < config_.kv_heads; ++h) {
         Rope::rotate(k + h * kHeadDim, cosines, sines, 1.0f);
-        cache_->write(machine_.kernels, layer, start + t, h, k + h * kHeadDim, v + h * kHeadDim);
+        cache.write(machine_.kernels, layer, row.position, h, k + h * kHeadDim, v + h * kHeadDim);
       }
     }
   });
 }
 
-void Forward::attend(int layer, const LayerWeights& weights, int count, int start) {
-  attended_.reserve(static_cast<size_t>(count) * static_cast<size_t>(config_.q_width()));
-  const int query_tiles = tiles(count, kQueryTile);
-  machine_.pool.run(int64_t{config_.kv_heads} * query_tiles, [&](int64_t item, int thread) {
-    const int first = static_cast<int>(item % query_tiles) * kQueryTile;
-    attend_tile(layer, weights.sinks, static_cast<int>(item / query_tiles), first,
-                std::min(first + kQueryTile, count), start,
-                attention_scratch_[static_cast<size_t>(thread)]);
+// Long sequences first, so that no thread is left alone with one at the end.
+void Forward::plan_attention(const Batch& batch) {
+  attention_.clear();
+  for (const Batch::Item& item : batch.items()) {
+    const int count = static_cast<int>(item.tokens.size());
+    for (int head = 0; head < config_.kv_heads; ++head) {
+      for (int first = 0; first < count; first += kQueryTile) {
+        attention_.push_back({&item, head, first, std::min(first + kQueryTile, count)});
+      }
+    }
+  }
+  std::ranges::stable_sort(attention_, std::greater<>(), [](const AttentionTask& task) {
+    return int64_t{task.item->start + task.last} * (task.last - task.first);
   });
 }
 
-void Forward::attend_tile(int layer, const float* sinks, int kv_head, int first, int last,
-                          int start, AttentionScratch& scratch) {
+void Forward::attend(int layer) {
+  const float* sinks = weights_.layer(layer).sinks;
+  machine_.pool.run(static_cast<int64_t>(attention_.size()), [&](int64_t task, int thread) {
+    attend(layer, sinks, attention_[static_cast<size_t>(task)],
+           attention_scratch_[static_cast<size_t>(thread)]);
+  });
+}
+
+void Forward::attend(int layer, const float* sinks, const AttentionTask& task,
+                     AttentionScratch& scratch) {
+  const auto [item, kv_head, first, last] = task;
+  const int start = item->start;
   const int group = config_.heads_per_group();
   const int window = config_.windowed[static_cast<size_t>(layer)] ? config_.window : INT32_MAX;
-  AttentionState* states = scratch.states.reserve(static_cast<size_t>((last - first) * group));
+  AttentionState* states = scratch.states.reserve(area(last - first, group));
   for (int t = first; t < last; ++t) {
     for (int g = 0; g < group; ++g) {
       AttentionState& state = states[(t - first) * group + g];
@@ -128,12 +156,13 @@ void Forward::attend_tile(int layer, const float* sinks, int kv_head, int first,
   float* unpacked = scratch.block.reserve(2 * size_t{kBlock} * kHeadDim);
   const auto oldest = [&](int t) { return std::max(0, start + t - window + 1); };
   for (int b = oldest(first) / kBlock; b <= (start + last - 1) / kBlock; ++b) {
-    const KvCache::View block = cache_->block(machine_.kernels, layer, b, kv_head, unpacked);
+    const KvCache::View block = item->cache.block(machine_.kernels, layer, b, kv_head, unpacked);
     for (int t = first; t < last; ++t) {
       const int from = std::max(oldest(t) - b * kBlock, 0);
       const int to = std::min(start + t + 1 - b * kBlock, kBlock);
       if (from >= to) continue;
-      const float* q = qkv_.get() + int64_t{t} * config_.qkv_width() + kv_head * group * kHeadDim;
+      const float* q =
+          qkv_.get() + int64_t{item->first + t} * config_.qkv_width() + kv_head * group * kHeadDim;
       for (int g = 0; g < group; ++g) {
         machine_.kernels.attend(q + g * kHeadDim, block.keys, block.values, from, to,
                                 &states[(t - first) * group + g]);
@@ -141,7 +170,8 @@ void Forward::attend_tile(int layer, const float* sinks, int kv_head, int first,
     }
   }
   for (int t = first; t < last; ++t) {
-    float* out = attended_.get() + int64_t{t} * config_.q_width() + kv_head * group * kHeadDim;
+    float* out =
+        attended_.get() + int64_t{item->first + t} * config_.q_width() + kv_head * group * kHeadDim;
     for (int g = 0; g < group; ++g) {
       const AttentionState& state = states[(t - first) * group + g];
       for (int d = 0; d < kHeadDim; ++d) out[g * kHeadDim + d] = state.out[d] / state.l;
@@ -149,10 +179,16 @@ void Forward::attend_tile(int layer, const float* sinks, int kv_head, int first,
   }
 }
 
-void Forward::unembed(int count, int logit_rows, float* logits) {
-  norm(weights_.final_norm(), count - logit_rows, count);
-  const float* last = normed_.get() + int64_t{count - logit_rows} * config_.hidden;
-  linear(machine_, scratch_, weights_.unembedding(), nullptr, last, logit_rows, false, logits);
+void Forward::unembed(const Batch& batch) {
+  if (batch.wanted().empty()) return;
+  std::vector<int> rows;
+  pointers_.clear();
+  for (const auto& [row, logits] : batch.wanted()) {
+    rows.push_back(row);
+    pointers_.push_back(logits);
+  }
+  norm(weights_.final_norm(), rows);
+  linear(machine_, scratch_, weights_.unembedding(), nullptr, normed_.get(), false, pointers_);
 }
 
 }  // namespace gptoss::cpu

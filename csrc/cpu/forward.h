@@ -1,11 +1,9 @@
 // The forward pass on the CPU, with the scratch memory that all sequences of a model share.
 #pragma once
 
+#include "cpu/batch.h"
 #include "cpu/experts.h"
-#include "cpu/kv_cache.h"
-#include "cpu/machine.h"
 #include "model/rope.h"
-#include "model/weights.h"
 
 namespace gptoss::cpu {
 
@@ -22,31 +20,42 @@ class Forward {
     Buffer<float> block;            // one block's keys and values in float32
     Buffer<AttentionState> states;  // [query tile, heads per group]
   };
+  // Attention of one KV head's queries at tokens first .. last - 1 of an item.
+  struct AttentionTask {
+    const Batch::Item* item;
+    int kv_head;
+    int first;
+    int last;
+  };
 
-  void run(const BatchItem& item);
-  void embed(const int32_t* tokens, int count);
-  // Rows first .. count - 1 of the residual stream into the same rows of normed_.
-  void norm(const float* weight, int first, int count);
-  void rotate_and_store(int layer, int count, int start);
-  void attend(int layer, const LayerWeights& weights, int count, int start);
-  void attend_tile(int layer, const float* sinks, int kv_head, int first, int last, int start,
-                   AttentionScratch& scratch);
-  void unembed(int count, int logit_rows, float* logits);
+  void embed(const Batch& batch);
+  void layer(const Batch& batch, int index);
+  // Rows of the residual stream into normed_, one behind the other.
+  void norm(const float* weight, std::span<const int> rows);
+  void rotate_and_store(const Batch& batch, int layer);
+  void plan_attention(const Batch& batch);
+  void attend(int layer);
+  void attend(int layer, const float* sinks, const AttentionTask& task, AttentionScratch& scratch);
+  void unembed(const Batch& batch);
+  // The rows of a buffer of so many values each.
+  std::span<float* const> rows_of(float* buffer, int count, int width);
 
   const Weights& weights_;
   const Config& config_;
-  Machine machine_;
+  const Machine& machine_;
   Rope rope_;
-  KvCache* cache_ = nullptr;  // of the item being computed
   Experts experts_;
   ScratchSet scratch_;
   std::vector<AttentionScratch> attention_scratch_;
-  Buffer<float> residual_;  // [count, hidden]
-  Buffer<float> normed_;    // [count, hidden]
-  Buffer<float> qkv_;       // [count, qkv_width]
-  Buffer<float> attended_;  // [count, q_width]
-  Buffer<float> router_;    // [count, experts]
-  Buffer<float> cosines_;   // [count, Rope::kPairs]
+  std::vector<AttentionTask> attention_;  // longest first
+  std::vector<int> numbers_;              // 0 .. rows - 1
+  std::vector<float*> pointers_;
+  Buffer<float> residual_;  // [rows, hidden]
+  Buffer<float> normed_;    // [rows, hidden]
+  Buffer<float> qkv_;       // [rows, qkv_width]
+  Buffer<float> attended_;  // [rows, q_width]
+  Buffer<float> router_;    // [rows, experts]
+  Buffer<float> cosines_;   // [rows, Rope::kPairs]
   Buffer<float> sines_;
 };
 

@@ -10,6 +10,9 @@ namespace gptoss::cpu {
 constexpr int kBlock = 64;
 constexpr int kHeadDimension = 64;
 
+// Tokens that the decode kernels multiply with a weight while it is in registers.
+constexpr int kMatvecTokens = 8;
+
 // Running state of attention for one query head: softmax maximum, softmax sum and the
 // unnormalised output. It starts from the sink: m = sink, l = 1, out = 0.
 struct AttentionState {
@@ -21,24 +24,28 @@ struct AttentionState {
 struct Kernels {
   const char* isa;
 
-  // y[r] = sum_k w[r, k] * x[k] for `rows` rows of `cols` values: the decode kernels.
+  // y[t * ldy + r] = sum_k w[r, k] * x[t * cols + k], w [rows, cols], x [tokens, cols]. Each sum is
+  // formed in the same order whatever `rows`, `tokens` and the kernel are: a weight unpacked or as
+  // it is stored gives the same bits.
+
+  // For few tokens: straight from the stored form, which is read and taken apart once for up to
+  // kMatvecTokens tokens.
   // q8 [rows, cols], scale f16 [rows, cols / 32].
-  void (*matvec_q8)(const int8_t* q8, const uint16_t* scale, const float* x, float* y, int rows,
-                    int cols);
-  void (*matvec_bf16)(const uint16_t* w, const float* x, float* y, int rows, int cols);
+  void (*matvec_q8)(const int8_t* q8, const uint16_t* scale, int rows, const float* x, int tokens,
+                    int cols, float* y, int64_t ldy);
+  void (*matvec_bf16)(const uint16_t* w, int rows, const float* x, int tokens, int cols, float* y,
+                      int64_t ldy);
   // blocks [rows, cols / 32, 16], scales [rows, cols / 32]; x in the order of to_decode_order.
-  void (*matvec_mxfp4)(const uint8_t* blocks, const uint8_t* scales, const float* x, float* y,
-                       int rows, int cols);
-  // Within each group of 32: the order in which this set takes a block's values apart.
+  void (*matvec_mxfp4)(const uint8_t* blocks, const uint8_t* scales, int rows, const float* x,
+                       int tokens, int cols, float* y, int64_t ldy);
+  // Within each group of 32: the order in which this set takes an MXFP4 block's values apart.
   void (*to_decode_order)(const float* x, float* y, int n);
 
-  // Exact float32 values of `n` stored weights (n a multiple of 32), in their natural order.
+  // For many: exact float32 values of `n` stored weights (n a multiple of 32), those of MXFP4 in
+  // decode order; and a product with them.
   void (*unpack_q8)(const int8_t* q8, const uint16_t* scale, float* out, int64_t n);
   void (*unpack_bf16)(const uint16_t* w, float* out, int64_t n);
   void (*unpack_mxfp4)(const uint8_t* blocks, const uint8_t* scales, float* out, int64_t n);
-
-  // y[t * ldy + r] = sum_k w[r, k] * x[t * cols + k]; w [rows, cols], x [tokens, cols]. Each sum
-  // is formed in the same order whatever `rows` and `tokens` are.
   void (*matmul)(const float* w, int rows, const float* x, int tokens, int cols, float* y,
                  int64_t ldy);
 

@@ -14,6 +14,7 @@ using gptoss::cpu::AttentionState;
 using gptoss::cpu::kBlock;
 using gptoss::cpu::kHalfE8M0;
 using gptoss::cpu::kHeadDimension;
+using gptoss::cpu::kMatvecTokens;
 
 constexpr int kGroupSize = 32;  // values per scale
 constexpr int kTileRows = 4;
@@ -44,84 +45,141 @@ struct Body {
     return V::mul(p, V::pow2(n));
   }
 
-  // ---- decode: R rows against one vector, each weight read once -----------------------------
+  // ---- matrices: R rows against T tokens ------------------------------------------------------
+  // One accumulator per pair, over k in steps of W, whatever R, T and the stored form are: each sum
+  // has one order. Products of a weight and its scale are exact.
 
-  template <int R>
-  static void q8_rows(const int8_t* q8, const uint16_t* scale, const float* x, float* y,
-                      int64_t cols) {
+  template <int R, int T>
+  struct Sums {
+    Vec total[R][T];
+
+    Sums() {
+      for (int r = 0; r < R; ++r) {
+        for (int t = 0; t < T; ++t) total[r][t] = V::zero();
+      }
+    }
+    // Adds a weight vector times x; `cols` values lie between tokens.
+    void add(int r, Vec w, const float* x, int64_t cols) {
+      for (int t = 0; t < T; ++t) total[r][t] = V::fma(w, V::load(x + t * cols), total[r][t]);
+    }
+    void store(float* y, int64_t ldy) const {
+      for (int t = 0; t < T; ++t) {
+        for (int r = 0; r < R; ++r) y[t * ldy + r] = V::sum(total[r][t]);
+      }
+    }
+  };
+
+  template <int R, int T>
+  static void q8_tile(const int8_t* q8, const uint16_t* scale, const float* x, int64_t cols,
+                      float* y, int64_t ldy) {
     const int64_t groups = cols / kGroupSize;
-    Vec total[R];
-    for (int r = 0; r < R; ++r) total[r] = V::zero();
+    Sums<R, T> sums;
     for (int64_t g = 0; g < groups; ++g) {
       for (int r = 0; r < R; ++r) {
-        const int8_t* w = q8 + r * cols + g * kGroupSize;
-        Vec part = V::mul(V::load_i8(w), V::load(x + g * kGroupSize));
-        for (int v = 1; v < kVecs; ++v) {
-          part = V::fma(V::load_i8(w + v * W), V::load(x + g * kGroupSize + v * W), part);
+        const Vec s = V::set(V::half(scale[r * groups + g]));
+        for (int64_t k = g * kGroupSize; k < (g + 1) * kGroupSize; k += W) {
+          sums.add(r, V::mul(V::load_i8(q8 + r * cols + k), s), x + k, cols);
         }
-        total[r] = V::fma(part, V::set(V::half(scale[r * groups + g])), total[r]);
       }
     }
-    for (int r = 0; r < R; ++r) y[r] = V::sum(total[r]);
+    sums.store(y, ldy);
   }
 
-  template <int R>
-  static void bf16_rows(const uint16_t* w, const float* x, float* y, int64_t cols) {
-    Vec total[R];
-    for (int r = 0; r < R; ++r) total[r] = V::zero();
+  template <int R, int T>
+  static void bf16_tile(const uint16_t* w, const float* x, int64_t cols, float* y, int64_t ldy) {
+    Sums<R, T> sums;
     for (int64_t k = 0; k < cols; k += W) {
-      const Vec value = V::load(x + k);
-      for (int r = 0; r < R; ++r) {
-        total[r] = V::fma(V::load_bf16(w + r * cols + k), value, total[r]);
-      }
+      for (int r = 0; r < R; ++r) sums.add(r, V::load_bf16(w + r * cols + k), x + k, cols);
     }
-    for (int r = 0; r < R; ++r) y[r] = V::sum(total[r]);
+    sums.store(y, ldy);
   }
 
-  template <int R>
-  static void mxfp4_rows(const uint8_t* blocks, const uint8_t* scales, const float* x, float* y,
-                         int64_t cols) {
+  template <int R, int T>
+  static void mxfp4_tile(const uint8_t* blocks, const uint8_t* scales, const float* x, int64_t cols,
+                         float* y, int64_t ldy) {
     const int64_t groups = cols / kGroupSize;
-    Vec total[R];
-    for (int r = 0; r < R; ++r) total[r] = V::zero();
+    Sums<R, T> sums;
     for (int64_t g = 0; g < groups; ++g) {
       for (int r = 0; r < R; ++r) {
         Vec w[kVecs];
-        V::block_decode(blocks + (r * groups + g) * 16, w);
-        Vec part = V::mul(w[0], V::load(x + g * kGroupSize));
-        for (int v = 1; v < kVecs; ++v) {
-          part = V::fma(w[v], V::load(x + g * kGroupSize + v * W), part);
-        }
-        total[r] = V::fma(part, V::set(kHalfE8M0.value[scales[r * groups + g]]), total[r]);
+        V::block_decode(blocks + (r * groups + g) * 16, kHalfE8M0.value[scales[r * groups + g]], w);
+        for (int v = 0; v < kVecs; ++v) sums.add(r, w[v], x + g * kGroupSize + v * W, cols);
       }
     }
-    for (int r = 0; r < R; ++r) y[r] = V::sum(total[r]);
+    sums.store(y, ldy);
   }
 
-  // Calls tile<R>(first row) over all rows: kTileRows at a time, the rest one by one.
-  template <class F>
+  // Calls tile<R>(first row) over all rows: R at a time, the rest one by one.
+  template <int R, class F>
   static void for_row_tiles(int rows, F tile) {
     int64_t r = 0;
-    for (; r + kTileRows <= rows; r += kTileRows) tile.template operator()<kTileRows>(r);
-    for (; r < rows; ++r) tile.template operator()<1>(r);
+    for (; r + R <= rows; r += R) tile.template operator()<R>(r);
+    if constexpr (R > 1) {
+      for (; r < rows; ++r) tile.template operator()<1>(r);
+    }
   }
 
-  static void matvec_q8(const int8_t* q8, const uint16_t* scale, const float* x, float* y, int rows,
-                        int cols) {
-    for_row_tiles(rows, [=]<int R>(int64_t r) {
-      q8_rows<R>(q8 + r * cols, scale + r * (cols / kGroupSize), x, y + r, cols);
+  // Rows that fit into the registers beside T tokens.
+  static constexpr int rows_beside(int tokens) {
+    int rows = kTileRows;
+    while (rows > 1 && rows * tokens > V::accumulators) rows /= 2;
+    return rows;
+  }
+
+  // Calls tile<R, T>(first row, first token) over all rows and tokens.
+  template <class F>
+  static void for_tiles(int rows, int tokens, F tile) {
+    int64_t t = 0;
+    for (; t + kMatvecTokens <= tokens; t += kMatvecTokens) {
+      tokens_tile<kMatvecTokens>(rows, t, tile);
+    }
+    switch (tokens - t) {
+      case 1:
+        return tokens_tile<1>(rows, t, tile);
+      case 2:
+        return tokens_tile<2>(rows, t, tile);
+      case 3:
+        return tokens_tile<3>(rows, t, tile);
+      case 4:
+        return tokens_tile<4>(rows, t, tile);
+      case 5:
+        return tokens_tile<5>(rows, t, tile);
+      case 6:
+        return tokens_tile<6>(rows, t, tile);
+      case 7:
+        return tokens_tile<7>(rows, t, tile);
+      default:
+        return;
+    }
+  }
+
+  template <int T, class F>
+  static void tokens_tile(int rows, int64_t t, F tile) {
+    for_row_tiles<rows_beside(T)>(rows,
+                                  [=]<int R>(int64_t r) { tile.template operator()<R, T>(r, t); });
+  }
+
+  static void matvec_q8(const int8_t* q8, const uint16_t* scale, int rows, const float* x,
+                        int tokens, int cols, float* y, int64_t ldy) {
+    for_tiles(rows, tokens, [=]<int R, int T>(int64_t r, int64_t t) {
+      q8_tile<R, T>(q8 + r * cols, scale + r * (cols / kGroupSize), x + t * cols, cols,
+                    y + t * ldy + r, ldy);
     });
   }
 
-  static void matvec_bf16(const uint16_t* w, const float* x, float* y, int rows, int cols) {
-    for_row_tiles(rows, [=]<int R>(int64_t r) { bf16_rows<R>(w + r * cols, x, y + r, cols); });
+  static void matvec_bf16(const uint16_t* w, int rows, const float* x, int tokens, int cols,
+                          float* y, int64_t ldy) {
+    for_tiles(rows, tokens, [=]<int R, int T>(int64_t r, int64_t t) {
+      bf16_tile<R, T>(w + r * cols, x + t * cols, cols, y + t * ldy + r, ldy);
+    });
   }
 
-  static void matvec_mxfp4(const uint8_t* blocks, const uint8_t* scales, const float* x, float* y,
-                           int rows, int cols) {
-    for_row_tiles(rows, [=]<int R>(int64_t r) {
+  static void matvec_mxfp4(const uint8_t* blocks, const uint8_t* scales, int rows, const float* x,
+                           int tokens, int cols, float* y, int64_t ldy) {
+    for_tiles(rows, tokens, [=]<int R, int T>(int64_t r, int64_t t) {
       const int64_t group = r * (cols / kGroupSize);
-      mxfp4_rows<R>(blocks + group * 16, scales + group, x, y + r, cols);
+      mxfp4_tile<R, T>(blocks + group * 16, scales + group, x + t * cols, cols, y + t * ldy + r,
+                       ldy);
     });
   }
 
@@ -131,7 +189,7 @@ struct Body {
     }
   }
 
-  // ---- prefill: weights unpacked once per tile, then a float32 matmul -------------------------
+  // ---- many tokens: weights unpacked once per tile, then a float32 matmul ----------------------
 
   static void unpack_q8(const int8_t* q8, const uint16_t* scale, float* out, int64_t n) {
     for (int64_t g = 0; g < n / kGroupSize; ++g) {
@@ -148,38 +206,33 @@ struct Body {
 
   static void unpack_mxfp4(const uint8_t* blocks, const uint8_t* scales, float* out, int64_t n) {
     for (int64_t g = 0; g < n / kGroupSize; ++g) {
-      const Vec s = V::set(kHalfE8M0.value[scales[g]]);
       Vec w[kVecs];
-      V::block_natural(blocks + g * 16, w);
-      for (int v = 0; v < kVecs; ++v) V::store(out + g * kGroupSize + v * W, V::mul(w[v], s));
+      V::block_decode(blocks + g * 16, kHalfE8M0.value[scales[g]], w);
+      for (int v = 0; v < kVecs; ++v) V::store(out + g * kGroupSize + v * W, w[v]);
     }
   }
 
-  // R rows x T tokens. One accumulator per pair, over k in steps of W: the order of a sum does not
-  // depend on R and T.
   template <int R, int T>
   static void tile(const float* w, const float* x, int64_t cols, float* y, int64_t ldy) {
-    Vec total[R][T];
-    for (int r = 0; r < R; ++r) {
-      for (int t = 0; t < T; ++t) total[r][t] = V::zero();
-    }
+    Sums<R, T> sums;
     for (int64_t k = 0; k < cols; k += W) {
       Vec value[T];
       for (int t = 0; t < T; ++t) value[t] = V::load(x + t * cols + k);
       for (int r = 0; r < R; ++r) {
         const Vec weight = V::load(w + r * cols + k);
-        for (int t = 0; t < T; ++t) total[r][t] = V::fma(weight, value[t], total[r][t]);
+        for (int t = 0; t < T; ++t) {
+          sums.total[r][t] = V::fma(weight, value[t], sums.total[r][t]);
+        }
       }
     }
-    for (int t = 0; t < T; ++t) {
-      for (int r = 0; r < R; ++r) y[t * ldy + r] = V::sum(total[r][t]);
-    }
+    sums.store(y, ldy);
   }
 
   template <int T>
   static void tile_rows(const float* w, int rows, const float* x, int64_t cols, float* y,
                         int64_t ldy) {
-    for_row_tiles(rows, [=]<int R>(int64_t r) { tile<R, T>(w + r * cols, x, cols, y + r, ldy); });
+    for_row_tiles<kTileRows>(
+        rows, [=]<int R>(int64_t r) { tile<R, T>(w + r * cols, x, cols, y + r, ldy); });
   }
 
   static void matmul(const float* w, int rows, const float* x, int tokens, int cols, float* y,

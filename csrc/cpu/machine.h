@@ -10,20 +10,16 @@
 
 namespace gptoss::cpu {
 
-// Up to this many tokens a matrix is multiplied straight from its stored form, once per token;
-// from there on, unpacking it once is cheaper. In exact mode it is always unpacked, so that sums
-// have one order.
-constexpr int kMatvecTokens = 2;
 constexpr int kTileRows = 32;  // rows of a matrix that one item of work covers
+
+// Up to this many tokens a matrix is multiplied straight from its stored form; from there on,
+// unpacking it once is cheaper. Results are the same bits.
+constexpr int kDirectTokens = 8;
 
 struct Machine {
   const Kernels& kernels;
   ThreadPool& pool;
   Precision precision;
-
-  bool use_matvec(int tokens) const {
-    return precision == Precision::normal && tokens <= kMatvecTokens;
-  }
 };
 
 // Scratch of one thread, grown on demand.

@@ -18,6 +18,7 @@ struct Portable {
   };
   static constexpr int width = 8;
   static constexpr int tile_tokens = 2;
+  static constexpr int accumulators = 8;  // of the decode kernels
   static constexpr const char* name = "portable";
 
   static Vec zero() { return set(0); }
@@ -85,19 +86,12 @@ struct Portable {
     return each([p](int i) { return static_cast<float>(p[i]); });
   }
 
-  // One MXFP4 block as four vectors of 2 * value, in decode_order.
+  // One MXFP4 block as four vectors, in decode_order; `half` is half its scale.
   static constexpr const int (&decode_order)[32] = kEvenThenOdd;
-  static void block_decode(const uint8_t* p, Vec out[4]) {
+  static void block_decode(const uint8_t* p, float half, Vec out[4]) {
     for (int i = 0; i < 16; ++i) {
-      out[i / width].lane[i % width] = kTwiceE2M1[p[i] & 15];
-      out[2 + i / width].lane[i % width] = kTwiceE2M1[p[i] >> 4];
-    }
-  }
-  // The same in natural order.
-  static void block_natural(const uint8_t* p, Vec out[4]) {
-    for (int i = 0; i < 16; ++i) {
-      out[i / 4].lane[2 * i % width] = kTwiceE2M1[p[i] & 15];
-      out[i / 4].lane[(2 * i + 1) % width] = kTwiceE2M1[p[i] >> 4];
+      out[i / width].lane[i % width] = half * kTwiceE2M1[p[i] & 15];
+      out[2 + i / width].lane[i % width] = half * kTwiceE2M1[p[i] >> 4];
     }
   }
 
