@@ -58,7 +58,8 @@ class Turns:
         """
         prepared = prepare(request, self.card, self._replay)
         if self._log_prompts:
-            _LOG.info("prompt: %s", self.card.vocabulary.text(prepared.job.prompt))
+            text = self.card.vocabulary.text(prepared.job.prompt)
+            _LOG.info("prompt: %s", json.dumps(text, ensure_ascii=False))
         return prepared
 
     def run(self, prepared: Prepared) -> AsyncGenerator[Event, None]:
