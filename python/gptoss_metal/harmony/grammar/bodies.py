@@ -21,10 +21,12 @@ from gptoss_metal.harmony.tools import Tool
 
 Body = dict[str, Any]
 
-ANY_OBJECT: Final[Body] = {"json_schema": {"type": "object"}}
-_NO_ARGUMENTS: Final = {"type": "object", "additionalProperties": False}
 # A line's indentation and more; but a model that has lost its way cannot go on for ever.
 _SPACE: Final = r"[ \n\r\t]{1,64}"
+ANY_OBJECT: Final[Body] = {
+    "json_schema": {"type": "object", "x-guidance": {"whitespace_pattern": _SPACE}}
+}
+_NO_ARGUMENTS: Final = {"type": "object", "additionalProperties": False}
 _DEEPEST: Final = 100
 _LARGEST: Final = 2_000_000
 _REMEMBERED: Final = 64_000
