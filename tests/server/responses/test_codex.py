@@ -110,12 +110,7 @@ def test_a_first_turn(stream: Stream) -> None:
     assert body["status"] == "completed"
     assert text_of(body)
     assert item_of(body, "reasoning")["encrypted_content"]
-    assert [tool["type"] for tool in body["tools"]] == [
-        "function",
-        "namespace",
-        "web_search",
-        "custom",
-    ]
+    assert [tool["type"] for tool in body["tools"]] == ["function", "namespace", "custom"]
 
 
 def test_a_command_and_its_output(stream: Stream) -> None:

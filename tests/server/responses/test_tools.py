@@ -17,10 +17,7 @@ Stream = Callable[..., list[Wire]]
 PARIS = "What is the weather in Paris?"
 SHOUT = {"type": "custom", "name": "shout", "description": "Shouts."}
 NAMESPACE = {"type": "namespace", "name": "sky", "description": "The sky.", "tools": [WEATHER]}
-HOSTED = [
-    {"type": "web_search", "external_web_access": False},
-    {"type": "code_interpreter"},
-]
+HOSTED = [{"type": "web_search"}, {"type": "code_interpreter"}]
 IGNORED: list[Wire] = [
     {"type": "image_generation"},
     {"type": "file_search", "vector_store_ids": ["vs_1"]},
@@ -66,6 +63,12 @@ def test_a_tool_of_each_type() -> None:
 @pytest.mark.parametrize("kind", ["web_search", "web_search_preview", "web_search_2025_08_26"])
 def test_every_web_search_is_the_browser(kind: str) -> None:
     assert toolset({"type": kind}).builtins == ["browser"]
+
+
+def test_a_search_that_may_not_use_the_web_is_left_out() -> None:
+    found = toolset({"type": "web_search", "external_web_access": False})
+    assert (found.builtins, found.echo) == ([], [])
+    assert toolset({"type": "web_search", "external_web_access": True}).builtins == ["browser"]
 
 
 def test_tools_that_cannot_run_here_are_left_out(

@@ -9,7 +9,7 @@ from typing import Final
 from gptoss_metal.server.responses.history import Answer
 from gptoss_metal.server.responses.store import Store, names_of
 
-MOST_NAMES: Final = 8192
+MOST_NAMES: Final = 2048
 
 
 class Recall:

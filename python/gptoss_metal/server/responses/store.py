@@ -27,7 +27,7 @@ _TABLES: Final = """
 create table if not exists responses (
     id text primary key, previous text, used integer not null, bytes integer not null,
     body text not null, input text not null, messages text not null);
-create index if not exists by_use on responses (used);
+create index if not exists by_use on responses (used, bytes);
 create table if not exists items (
     id text not null, response text not null, output integer not null,
     primary key (id, response)) without rowid;
