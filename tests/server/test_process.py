@@ -156,6 +156,14 @@ def test_after_the_grace_an_endless_answer_is_told_its_end(demo_path: Path) -> N
         assert not any("Traceback" in line for line in server.log)
 
 
+def test_a_signal_while_the_model_is_loaded_ends_it(demo_path: Path) -> None:
+    for delay in (0.0, 0.05, 0.3):
+        with running(demo_path, wait=False) as server:
+            time.sleep(delay)
+            server.stop(timeout=20)
+            assert not any("Traceback" in line for line in server.log)
+
+
 def test_no_new_request_is_taken_once_it_ends(demo_path: Path) -> None:
     with running(demo_path, "--served-model-name", "demo") as server:
         with connect(server, body(stream=True, max_tokens=2000)) as line:

@@ -117,4 +117,5 @@ class Server(uvicorn.Server):
         """Ends the server if there is no model to serve."""
         while not self._turns.loader.tried.is_set():
             await asyncio.sleep(0.05)
-        self.should_exit = self._turns.loader.failure is not None
+        if self._turns.loader.failure is not None:
+            self.should_exit = True
