@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from anthropic.types import Message, RawMessageStreamEvent
+from pydantic import TypeAdapter
 from starlette.testclient import TestClient
 
+EVENT: TypeAdapter[Any] = TypeAdapter(RawMessageStreamEvent)
 Json = dict[str, Any]
 SUM = [{"role": "user", "content": "What is 27 + 15?"}]
 PARIS = [{"role": "user", "content": "What is the weather in Paris?"}]
@@ -24,16 +27,17 @@ SHOWN = {"type": "enabled", "budget_tokens": 8000}
 
 
 def ask(client: TestClient, **body: Any) -> Json:
-    """The message that answers."""
+    """The message that answers; it is what Anthropic's own package says a message is."""
     found = client.post("/v1/messages", json={**PLAIN, **body})
     assert found.status_code == 200, found.text
     answer = found.json()
     assert isinstance(answer, dict)
+    Message.model_validate(answer)
     return answer
 
 
 def events(client: TestClient, **body: Any) -> list[Json]:
-    """The events of a streamed answer; each is named by its type."""
+    """The events of a streamed answer; each is named by its type, and one of Anthropic's."""
     found = client.post("/v1/messages", json={**PLAIN, **body, "stream": True})
     assert found.status_code == 200, found.text
     assert found.headers["content-type"].startswith("text/event-stream")
@@ -42,6 +46,8 @@ def events(client: TestClient, **body: Any) -> list[Json]:
         name, data = block.split("\n")
         event = json.loads(data.removeprefix("data: "))
         assert name == f"event: {event['type']}"
+        if event["type"] != "ping":
+            EVENT.validate_python(event)
         out.append(event)
     return out
 

@@ -6,11 +6,25 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
+import anthropic
 import pytest
 from starlette.testclient import TestClient
 
-from gptoss_metal.events import CallDelta, CallOpened, Done, Event, Reasoning, Text, ToolCall, Usage
+from gptoss_metal.events import (
+    CallDelta,
+    CallOpened,
+    Citation,
+    Done,
+    Event,
+    Reasoning,
+    Text,
+    ToolCall,
+    ToolFinished,
+    ToolStarted,
+    Usage,
+)
 from gptoss_metal.server.anthropic.answer import Draft, message, stream
+from gptoss_metal.server.anthropic.request import read_request
 from gptoss_metal.server.anthropic.writer import Writer
 from gptoss_metal.server.problem import Problem
 from tests.server.anthropic.ask import PARIS, SHOWN, SUM, WEATHER, Json, ask, events
@@ -181,3 +195,55 @@ def test_a_failure_on_the_way_is_the_last_event() -> None:
     assert not any("message_stop" in piece for piece in found)
     with pytest.raises(Problem):
         asyncio.run(message(failing(), Writer("m", "none", 5)))
+
+
+def test_the_server_s_own_searches() -> None:
+    search = ToolCall("1", "browser.search", '{"query":"x"}', "browser.search")
+    page = ToolCall("2", "browser.open", '{"id":1}', "browser.open")
+    sources = [{"type": "url", "url": "http://a.example/", "title": "A"}]
+    action = {"type": "search", "query": "x", "sources": sources}
+    turn = (
+        Reasoning("a"),
+        CallOpened("1", "browser.search", "browser.search"),
+        CallDelta("1", '{"query":"x"}'),
+        search,
+        ToolStarted(search),
+        ToolFinished(search, "found", detail={"action": action}),
+        ToolFinished(page, "page", detail={"action": {"type": "open_page", "url": "http://a"}}),
+        ToolFinished(search, "down", failed=True, detail={"action": {**action, "query": "y"}}),
+        Text("See A."),
+        Citation(4, 5, "http://a.example/", "A"),
+        Done("stop", USAGE, {}),
+    )
+    found, body = written(*turn, display="none")
+    check_order([found[0], {"type": "ping"}, *found[1:]])
+    used, result, again, failed, text = body["content"]
+    assert used["type"] == again["type"] == "server_tool_use"
+    assert used["name"] == "web_search"
+    assert (used["input"], again["input"]) == ({"query": "x"}, {"query": "y"})
+    assert result["tool_use_id"] == used["id"]
+    assert [item["url"] for item in result["content"]] == ["http://a.example/"]
+    assert failed["content"]["type"] == "web_search_tool_result_error"
+    assert text["text"] == "See A."
+    assert text["citations"][0]["url"] == "http://a.example/"
+    assert body["usage"]["server_tool_use"]["web_search_requests"] == 2
+    parsed = anthropic.types.Message.model_validate(body)
+    assert [block.type for block in parsed.content] == [
+        "server_tool_use", "web_search_tool_result", "server_tool_use", "web_search_tool_result",
+        "text",
+    ]  # fmt: skip
+
+
+def test_web_search_is_the_server_s_browser() -> None:
+    tool = {"type": "web_search_20250305", "name": "web_search", "max_uses": 3}
+    earlier = [
+        {"type": "server_tool_use", "id": "1", "name": "web_search", "input": {}},
+        {"type": "web_search_tool_result", "tool_use_id": "1", "content": []},
+        {"type": "text", "text": "A."},
+    ]
+    messages = [*SUM, {"role": "assistant", "content": earlier}, *SUM]
+    asked = read_request({"model": "m", "max_tokens": 5, "messages": messages, "tools": [tool]})
+    assert asked.turn.builtins == ["browser"]
+    assert asked.turn.max_tool_calls == 3
+    assert asked.turn.tools == []
+    assert asked.turn.messages[1] == {"role": "assistant", "content": "A."}

@@ -207,3 +207,22 @@ def test_foreign_options_are_ignored(client: TestClient) -> None:
     options = {"temperature": 0, "num_gpu": 99, "mirostat": 2, "num_thread": None, "top_k": -1}
     found = ask(client, "/api/chat", messages=SUM, options=options)
     assert found["message"]["content"] == "27 + 15 = 42."
+
+
+def test_num_ctx(client: TestClient) -> None:
+    options = {"temperature": 0, "num_ctx": 100}
+    found = ask(client, "/api/chat", messages=SUM, options=options)
+    assert found["done_reason"] == "length"
+    assert found["prompt_eval_count"] + found["eval_count"] == 100
+    # The oldest turns of a conversation that is too long are dropped, unless truncate says no.
+    turn = [{"role": "user", "content": "word " * 60}, {"role": "assistant", "content": "Yes."}]
+    long = [*turn * 10, *SUM]
+    options = {"temperature": 0, "num_ctx": 500}
+    found = ask(client, "/api/chat", messages=long, options=options)
+    assert found["prompt_eval_count"] < 300
+    assert found["message"]["content"]
+    told = refused(client, "/api/chat", messages=long, options=options, truncate=False)
+    assert "context" in told
+    assert "context" in refused(
+        client, "/api/chat", messages=[{"role": "user", "content": "word " * 900}], options=options
+    )

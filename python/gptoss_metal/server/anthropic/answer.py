@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Final
 
 from gptoss_metal.events import Event
 from gptoss_metal.server.anthropic.messages import RAW
-from gptoss_metal.server.anthropic.writer import PING, Json, Writer
+from gptoss_metal.server.anthropic.searches import Json
+from gptoss_metal.server.anthropic.writer import PING, Writer
 from gptoss_metal.server.problem import as_problem
 from gptoss_metal.server.shapes import error_body
 from gptoss_metal.server.streaming import sse
 
-PATH = "/v1/messages"
+PATH: Final = "/v1/messages"
 
 
 async def stream(
@@ -69,7 +71,7 @@ class Draft:
             self._input = ""
         elif kind == "content_block_delta":
             self._extend(content[-1], event["delta"])
-        elif kind == "content_block_stop" and content[-1]["type"] == "tool_use":
+        elif kind == "content_block_stop" and "input" in content[-1]:
             content[-1]["input"] = _object(self._input)
         elif kind == "message_delta":
             self.message |= {**event["delta"], "usage": event["usage"]}
@@ -77,6 +79,9 @@ class Draft:
     def _extend(self, block: Json, delta: Json) -> None:
         if delta["type"] == "input_json_delta":
             self._input += delta["partial_json"]
+            return
+        if delta["type"] == "citations_delta":
+            block.setdefault("citations", []).append(delta["citation"])
             return
         name = delta["type"].removesuffix("_delta")
         block[name] += delta[name]

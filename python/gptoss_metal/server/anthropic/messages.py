@@ -15,6 +15,12 @@ ROLES: Final = ("user", "assistant", "system")
 RAW: Final = "raw"
 """The key under which a call's input travels that is no JSON object."""
 GAP: Final = "\n\n"
+UNREAD: Final = (
+    "redacted_thinking",  # another service's, which nobody can read
+    "server_tool_use",  # what the server searched; the answer has what it found
+    "web_search_tool_result",
+)
+"""Blocks of an earlier answer that are passed over."""
 
 
 def read_messages(fields: Fields) -> list[Message]:
@@ -106,7 +112,7 @@ def _assistant(fields: Fields) -> Message:
             thoughts.append(block.text("thinking") or held(block.text("signature") or ""))
         elif kind == "tool_use":
             calls.append(_call(block))
-        elif kind != "redacted_thinking":  # another service's, which nobody can read
+        elif kind not in UNREAD:
             texts.append(_text(block))
     out: dict[str, Any] = {"role": "assistant", "content": "".join(texts)}
     if any(thoughts):

@@ -54,14 +54,16 @@ def read_request(body: Mapping[str, Any], *, counting: bool = False) -> Asked:
     turn = TurnRequest(
         model,
         read_messages(fields),
-        tools,
-        read_choice(fields, tools),
+        tools.own,
+        read_choice(fields, tools.own),
+        tools.builtins,
         response_format=_format(fields),
         reasoning_effort=read_effort(fields),
         instructions=read_system(fields),
         sampling=Sampling(**sampling),
         given=frozenset(sampling),
         max_tokens=limit,
+        max_tool_calls=tools.most_searches,
     )
     return Asked(turn, fields.flag("stream"), read_display(fields))
 

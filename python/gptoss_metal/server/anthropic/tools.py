@@ -1,31 +1,58 @@
-"""Tools and tool choice of a Messages request."""
+"""Tools and tool choice of a Messages request.
+
+The client runs tools with an ``input_schema``; ``web_search_…`` is run by the server, with its
+browser. Other tools that Anthropic defines are refused: gpt-oss was not trained for them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from gptoss_metal.harmony.tools import Tool
 from gptoss_metal.server.body import Fields
 from gptoss_metal.server.problem import Problem
-from gptoss_metal.server.request import ToolChoice
+from gptoss_metal.server.request import BuiltIn, ToolChoice
 
+_SEARCH: Final = "web_search_"
 _CHOICES: Final = ("auto", "any", "tool", "none")
 
 
-def read_tools(fields: Fields) -> list[Tool]:
-    """The functions that the client runs.
+@dataclass(frozen=True)
+class Tools:
+    """A request's tools.
+
+    Attributes:
+        own: those that the client runs.
+        builtins: those that the server runs.
+        most_searches: how often the server may call its own; None for its limit.
+    """
+
+    own: Sequence[Tool]
+    builtins: Sequence[BuiltIn] = ()
+    most_searches: int | None = None
+
+
+def read_tools(fields: Fields) -> Tools:
+    """The request's tools.
 
     Raises:
-        Problem: a tool of a type that Anthropic defines, one without a name, or two of one name.
+        Problem: a tool that Anthropic defines and that is not run here, one without a name, or two
+            of one name.
     """
     tools: dict[str, Tool] = {}
+    builtins: list[BuiltIn] = []
+    most: int | None = None
     for number, item in enumerate(fields.items("tools")):
         inner = Fields(item if isinstance(item, Mapping) else {}, f"tools[{number}].")
-        name = inner.required("name")
-        if inner.text("type") not in (None, "custom"):
+        name, kind = inner.required("name"), inner.text("type") or "custom"
+        if kind.startswith(_SEARCH):
+            builtins, most = ["browser"], inner.integer("max_uses", 1, 1000)
+            continue
+        if kind != "custom":
             raise Problem(
-                f"[serve] {inner.where}type is {inner.text('type')!r}, a tool that gpt-oss was not "
+                f"[serve] {inner.where}type is {kind!r}, a tool that gpt-oss was not "
                 "trained for. Try: a tool with an input_schema.",
                 param=f"{inner.where}type",
             )
@@ -33,7 +60,7 @@ def read_tools(fields: Fields) -> list[Tool]:
             raise Problem(f"[serve] two tools are named {name}. Try: rename one.", param="tools")
         schema = inner.object("input_schema")
         tools[name] = Tool(name, inner.text("description") or "", schema)
-    return list(tools.values())
+    return Tools(list(tools.values()), builtins, most)
 
 
 def read_choice(fields: Fields, tools: Sequence[Tool]) -> ToolChoice:

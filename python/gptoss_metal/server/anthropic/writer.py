@@ -6,23 +6,32 @@ import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from gptoss_metal.events import (
     CallDelta,
     CallOpened,
+    Citation,
     Done,
     Event,
     Reasoning,
     Text,
     ToolCall,
+    ToolFinished,
     Usage,
 )
 from gptoss_metal.server.anthropic.effort import Display
 from gptoss_metal.server.anthropic.messages import RAW
+from gptoss_metal.server.anthropic.searches import (
+    Json,
+    citation,
+    is_own,
+    query_of,
+    results,
+    tool_use,
+)
 from gptoss_metal.server.anthropic.signature import sign
 
-Json = dict[str, Any]
 PING: Final[Json] = {"type": "ping"}
 
 
@@ -46,6 +55,7 @@ class Writer:
     _thinking: str = field(default="", init=False)
     _input: str = field(default="", init=False)
     _streamed: bool = field(default=False, init=False)
+    _searches: int = field(default=0, init=False)
 
     def start(self) -> Json:
         """``message_start``."""
@@ -68,8 +78,10 @@ class Writer:
         elif isinstance(event, Text):
             yield from self._enter("text", {"type": "text", "text": ""})
             yield self._delta("text_delta", text=event.text)
-        elif isinstance(event, CallOpened):
-            yield from self._enter(event.id, _tool_use(event.id, event.name))
+        elif isinstance(event, Citation) and self._open == "text":
+            yield self._delta("citations_delta", citation=citation(event))
+        elif isinstance(event, CallOpened) and not is_own(event.recipient):
+            yield from self._enter(event.id, tool_use(event.id, event.name))
             self._input, self._streamed = "", False
         elif isinstance(event, CallDelta) and self._open == event.id:
             yield from self._argue(event.text)
@@ -77,6 +89,8 @@ class Writer:
             if not self._streamed:
                 yield from self._late(event)
             yield from self._leave()
+        elif isinstance(event, ToolFinished) and query_of(event) is not None:
+            yield from self._search(event)
         elif isinstance(event, Done):
             yield from self._leave()
             yield self._end(event)
@@ -105,6 +119,16 @@ class Writer:
             text = json.dumps({RAW: call.arguments}, ensure_ascii=False)
             yield self._delta("input_json_delta", partial_json=text)
 
+    def _search(self, event: ToolFinished) -> Iterator[Json]:
+        """A search of the server's, and what it found."""
+        id_ = f"srvtoolu_{event.call.id}"
+        self._searches += 1
+        yield from self._enter(id_, tool_use(id_, "web_search", "server_tool_use"))
+        text = json.dumps({"query": query_of(event)}, ensure_ascii=False)
+        yield self._delta("input_json_delta", partial_json=text)
+        yield from self._enter(f"{id_}.", results(id_, event))
+        yield from self._leave()
+
     def _enter(self, key: str, block: Json) -> Iterator[Json]:
         if self._open == key:
             return
@@ -122,13 +146,19 @@ class Writer:
         self._open = None
         yield {"type": "content_block_stop", "index": self._index}
 
-    def _delta(self, kind: str, **value: str) -> Json:
+    def _delta(self, kind: str, **value: str | Json) -> Json:
         delta = {"type": kind, **value}
         return {"type": "content_block_delta", "index": self._index, "delta": delta}
 
     def _end(self, done: Done) -> Json:
         delta = {"stop_reason": self._stop_reason(done), "stop_sequence": done.stop}
-        return {"type": "message_delta", "delta": delta, "usage": usage_body(done.usage)}
+        usage = usage_body(done.usage)
+        if self._searches:
+            usage["server_tool_use"] = {
+                "web_search_requests": self._searches,
+                "web_fetch_requests": 0,
+            }
+        return {"type": "message_delta", "delta": delta, "usage": usage}
 
     def _stop_reason(self, done: Done) -> str:
         if done.finish_reason == "tool_calls":
@@ -148,7 +178,3 @@ def usage_body(usage: Usage) -> Json:
         "output_tokens": usage.completion_tokens,
         "output_tokens_details": {"thinking_tokens": usage.reasoning_tokens},
     }
-
-
-def _tool_use(id_: str, name: str) -> Json:
-    return {"type": "tool_use", "id": id_, "name": name, "input": {}}
