@@ -226,13 +226,27 @@ def test_an_answer_that_cannot_be_stored_is_not_lost(
     assert "was not stored" in caplog.text
 
 
-def test_a_client_that_goes_away_ends_its_turn(base_url: str) -> None:
-    """Streams are left after a few events; the server stays able to answer others at once."""
-    asked = {**LONG, "input": "What is 27 + 15?", "stream": True, "reasoning": {"effort": "high"}}
+def metric(client: httpx.Client, name: str) -> float:
+    lines = client.get("/metrics").text.splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_client_that_goes_away_ends_its_turn(base_url: str, stream: bool) -> None:
+    asked = {**LONG, "input": "What is 27 + 15?", "stream": stream, "reasoning": {"effort": "high"}}
+    asked["metadata"] = {"n": "1"}
     with httpx.Client(base_url=base_url, trust_env=False, timeout=60) as client:
-        for _ in range(6):
-            with client.stream("POST", "/v1/responses", json=asked) as answer:
-                for _, _line in zip(range(8), answer.iter_lines(), strict=False):
-                    pass
-        made = client.post("/v1/responses", json=LONG).json()
-    assert made["status"] == "completed"
+        before = metric(client, "gptoss_metal_cancelled_total")
+        for _ in range(4):
+            if stream:
+                with client.stream("POST", "/v1/responses", json=asked) as answer:
+                    next(answer.iter_lines())
+            else:
+                with pytest.raises(httpx.ReadTimeout):
+                    client.post("/v1/responses", json=asked, timeout=httpx.Timeout(60, read=0.01))
+        end = time.monotonic() + 30
+        while metric(client, "gptoss_metal_running") and time.monotonic() < end:
+            time.sleep(0.02)
+        assert metric(client, "gptoss_metal_running") == 0
+        assert metric(client, "gptoss_metal_cancelled_total") > before
+        assert client.post("/v1/responses", json=LONG).json()["status"] == "completed"

@@ -242,8 +242,3 @@ def _action(call: ToolCall) -> Item:
         "query": query if isinstance(query, str) else json.dumps(query),
         "queries": [query] if isinstance(query, str) else [],
     }
-
-
-def hosted(recipient: str) -> bool:
-    """Whether a call goes to a tool that the server runs."""
-    return recipient == "python" or recipient.startswith("browser.")

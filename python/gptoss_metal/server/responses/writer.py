@@ -29,7 +29,6 @@ from gptoss_metal.server.responses.calls_out import (
     CodeOutput,
     MachineOutput,
     SearchOutput,
-    hosted,
 )
 from gptoss_metal.server.responses.output import (
     MessageOutput,
@@ -160,9 +159,9 @@ class Writer:
     def _call(self, event: CallOpened) -> Iterator[Wire]:
         yield from self._close("completed")
         item: CallOutput | CodeOutput | SearchOutput
-        if hosted(event.recipient) and event.recipient == "python":
+        if event.recipient == "python":
             item = CodeOutput(self._place, self._outputs)
-        elif hosted(event.recipient):
+        elif event.recipient.startswith("browser."):
             item = SearchOutput(self._place, self._sources)
         else:
             called = self._toolset.called(event.name)
