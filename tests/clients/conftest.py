@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.program import answer
 from tests.clients.running import Server
 from tests.conftest import ROOT
 
@@ -22,7 +23,12 @@ Program = Callable[[str], dict[str, Any]]
 
 @pytest.fixture(scope="session")
 def server(demo_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """``gptoss-metal serve demo``; one for all clients."""
+    """``gptoss-metal serve demo``; one for all clients.
+
+    It serves the demo model by another name too, ``steady``: greedy, for clients that cannot ask
+    for a temperature.
+    """
+    answer("create", "steady", "--from", "demo", "--temperature", "0", "--overwrite")
     with Server(tmp_path_factory.mktemp("server") / "log", "demo") as running:
         yield running
         assert running.alive, running.log()

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from gptoss_metal.clients.target import Target
 
 
-@click.command(context_settings={"allow_interspersed_args": False})
+@click.command()
 @click.argument("client")
 @click.option("--url", help="Of the server.  [default: http://127.0.0.1:8080]")
 @click.option("--model", help="One the server has, or, if none runs, one to serve.")
@@ -48,7 +49,7 @@ def launch(
     with _serving(server_url(url or DEFAULT_URL), model, api_key, folder.parent) as target:
         code = _run(chosen, program, target, folder, arguments)
     if code:
-        raise click.exceptions.Exit(code)
+        sys.exit(code)  # the client's own
 
 
 def _program(client: Client) -> str:
