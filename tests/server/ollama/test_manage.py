@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
 from gptoss_metal import aliases
+from gptoss_metal.preset import Preset
 from tests.server.ollama.ask import SUM, ask, lines, refused
+from tests.server.running import running
 
 
 def make(client: TestClient, **body: Any) -> list[str]:
@@ -167,3 +170,16 @@ def test_uploads_and_pushing(client: TestClient) -> None:
     assert found.status_code == 501
     assert "uploads" in found.json()["error"]
     assert "push" in refused(client, "/api/push", 501)
+
+
+def test_an_alias_is_served_under_its_name(demo_path: Path) -> None:
+    aliases.save(Preset("calc", "demo", sampling={"temperature": 0, "stop": ["="]}))
+    with running("calc") as server:
+        body = {"model": "calc", "messages": SUM, "stream": False}
+        found = httpx.post(f"{server.url}/api/chat", json=body, timeout=60, trust_env=False)
+        assert found.json()["message"]["content"].strip() == "27 + 15"
+        # Aliases are read when they are used: a new one needs no restart.
+        aliases.save(Preset("plus", "calc", sampling={"stop": ["+"]}))
+        body["model"] = "plus"
+        found = httpx.post(f"{server.url}/api/chat", json=body, timeout=60, trust_env=False)
+        assert found.json()["message"]["content"].strip() == "27"
