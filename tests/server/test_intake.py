@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -69,6 +70,22 @@ def test_depth_is_bounded(client: TestClient) -> None:
     assert "levels deep" in deep["message"]
     flat = client.post(CHAT, content=nested(DEEPEST - 1)).json()["error"]
     assert flat["param"] == "model"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"messages": [{"role": "user", "content": "a \ud800 b"}], "max_tokens": 3},
+        {"model": "\udfff"},
+        {"temperature": "\ud800"},
+        {"messages": [{"role": "\ud83d"}]},
+        {"\ud800": 1, "max_tokens": 3},
+    ],
+)
+def test_lone_surrogates_break_no_answer(client: TestClient, fields: dict[str, Any]) -> None:
+    chat = {"model": "demo", "messages": [{"role": "user", "content": "Hi"}], **fields}
+    assert client.post(CHAT, content=json.dumps(chat)).status_code < 500
+    assert client.post(CHAT, content=json.dumps({**chat, "stream": True})).status_code < 500
 
 
 async def _answer(app: Starlette, delay: float) -> int:

@@ -92,19 +92,18 @@ def prepare_raw(request: RawRequest, card: Card) -> Job:
         Problem: it is too long, or a token is out of range.
     """
     check_bias(request.sampling.logit_bias, card)
-    ids = np.asarray(request.prompt, np.int64)
-    outside = np.flatnonzero((ids < 0) | (ids >= card.config.vocab_size))
-    if outside.size:
+    ids, vocab = request.prompt, card.config.vocab_size
+    outside = next((token for token in ids if not 0 <= token < vocab), None)
+    if outside is not None:
         raise Problem(
-            f"[serve] token {ids[outside[0]]} is out of range. "
-            f"Try: ids from 0 to {card.config.vocab_size - 1}.",
+            f"[serve] token {str(outside)[:20]} is out of range. Try: ids from 0 to {vocab - 1}.",
             param="prompt",
         )
     check_length(len(ids), card.context, "prompt")
     return Job(
-        prompt=ids.astype(np.int32),
+        prompt=np.asarray(ids, np.int32),
         sampling=request.sampling,
-        limit=_limit(request.max_tokens, len(ids), card.context, card.context),
+        limit=request.max_tokens,
         keep_alive=request.keep_alive,
     )
 
