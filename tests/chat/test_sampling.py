@@ -70,3 +70,35 @@ def test_seeds() -> None:
     assert draws(Sampling(seed=2**70 + 3)) == draws(Sampling(seed=3))
     assert draws(Sampling(seed=1)) != draws(Sampling(seed=2))
     assert draws(Sampling()) != draws(Sampling())
+
+
+def masked(sampling: Sampling, allowed: list[int], count: int = 200) -> set[int]:
+    logits = np.array([3, 2, 1, 0.9] + [-4] * 60, np.float32)
+    mask = np.zeros(2, np.uint32)
+    for token in allowed:
+        mask[token // 32] |= np.uint32(1 << (token % 32))
+    sampler = sampling.sampler(64)
+    return {sampler.sample(logits, mask) for _ in range(count)}
+
+
+@pytest.mark.parametrize(
+    ("sampling", "expected"),
+    [
+        (Sampling(temperature=0), {2}),
+        (Sampling(seed=1, temperature=5.0), {2, 3, 40}),
+        (Sampling(seed=1, top_p=0.5), {2}),  # 52 % of what is left; 5 % of all
+        (Sampling(seed=1, top_p=0.6), {2, 3}),
+        (Sampling(seed=1, min_p=0.5), {2, 3}),  # relative to the likeliest that is left
+        (Sampling(seed=1, top_k=1), {2}),
+        (Sampling(seed=1, temperature=0, logit_bias={40: 9.0, 0: 99.0}), {40}),
+    ],
+)
+def test_parameters_act_on_what_a_mask_leaves(sampling: Sampling, expected: set[int]) -> None:
+    """Not on the tokens it forbids, which would take the probability of all others."""
+    assert masked(sampling, [2, 3, 40]) == expected
+
+
+@pytest.mark.parametrize("temperature", [0.0, 2.0])
+def test_one_allowed_token_is_taken(temperature: float) -> None:
+    sampling = Sampling(seed=1, temperature=temperature, top_p=0.1, min_p=1.0, top_k=1)
+    assert masked(sampling, [50]) == {50}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import openai_harmony as oh
@@ -14,10 +15,15 @@ MISREAD = "<|constrain|>json"
 """openai-harmony takes the content type of ``final <|constrain|>json`` for a recipient."""
 
 
+_WORDS = ("assistant", "analysis", "commentary", "final", "json", "code")
+_ADDRESS = re.compile(r"t|to|to=[\w.-]*")
+
+
 def fault(vocabulary: Vocabulary, stream: Sequence[int]) -> str:
     """What is wrong with a turn, empty if nothing is; a turn that was cut may end anywhere.
 
-    Both parsers must read the same messages, and ours must find each of them clean.
+    Both parsers must read the same messages, and ours must find each of them clean. A header that
+    was cut must be the beginning of one.
     """
     strange = [token for token in stream if token >= t.ORDINARY and token not in t.FORMAT]
     if strange:
@@ -36,7 +42,22 @@ def fault(vocabulary: Vocabulary, stream: Sequence[int]) -> str:
     if mine != theirs:
         return f"read as {theirs} and as {mine}"
     unclean = [message for message in ours if not message.clean]
-    return f"not clean: {unclean}" if unclean else ""
+    return f"not clean: {unclean}" if unclean else _strange_header(vocabulary, stream)
+
+
+def _strange_header(vocabulary: Vocabulary, stream: Sequence[int]) -> str:
+    """What is wrong with a header that was cut; empty if the stream does not end in one."""
+    begin = max((at for at, token in enumerate(stream) if token == t.START), default=-1) + 1
+    header = list(stream[begin:])
+    if t.MESSAGE in header or (header[-1:] and header[-1] in t.STOP | {t.END}):
+        return ""
+    text = re.sub(r"<\|\w+\|>", " ", vocabulary.text(header))
+    wrong = [
+        word
+        for word in text.split()
+        if not (_ADDRESS.fullmatch(word) or any(known.startswith(word) for known in _WORDS))
+    ]
+    return f"a header with {wrong}" if wrong else ""
 
 
 def _said(message: oh.Message) -> Said:

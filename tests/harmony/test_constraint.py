@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from gptoss_metal import Model, Sampling
-from gptoss_metal.events import Done
+from gptoss_metal.events import Done, Text
 from gptoss_metal.harmony import tokens as t
 from gptoss_metal.harmony.grammar import grammars as module
 from gptoss_metal.harmony.grammar.constraint import TurnConstraint, harmony_mask
 from gptoss_metal.harmony.grammar.grammars import Grammars
+from gptoss_metal.harmony.render import Renderer, Setting
 from gptoss_metal.harmony.tools import Tool
 from gptoss_metal.harmony.vocabulary import Vocabulary
 from gptoss_metal.masks import MaskAhead
@@ -198,3 +199,23 @@ def test_the_prompt_hides_the_building(demo_model: Model, tokenizer: Vocabulary)
     generation = model.chat(USER, sampling=Sampling(temperature=0), max_tokens=1)
     list(generation)
     assert generation.ids == [t.CHANNEL]
+
+
+def test_a_mask_changes_no_log_probability(demo_model: Model) -> None:
+    """They are those of the model itself, whatever the grammar forbids."""
+    sampling = Sampling(temperature=0, logprobs=2)
+    turn = demo_model.chat(USER, sampling=sampling, response_format={"type": "json_object"})
+    told = [token for event in turn if isinstance(event, Text) for token in event.tokens]
+    assert told[0].text.startswith("{")
+    ids = turn.ids
+    at = len(ids) - ids[::-1].index(t.MESSAGE)
+    logits = demo_model.logits([*_prompt(demo_model), *ids[:at]])[-1].astype(np.float64)
+    expected = logits - np.log(np.exp(logits).sum())
+    assert told[0].id == ids[at]
+    assert told[0].logprob == pytest.approx(expected[ids[at]], abs=1e-2)
+    assert told[0].top_logprobs[0][0] == int(np.argmax(logits))
+
+
+def _prompt(model: Model) -> list[int]:
+    setting = Setting(response_format={"type": "json_object"})
+    return list(Renderer(model.vocabulary).prompt(USER, setting).ids)
