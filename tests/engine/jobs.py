@@ -45,7 +45,7 @@ class Gate:
     `reached` is set when the mask after `hold_after` tokens is asked for; `open` lets it go on.
     """
 
-    def __init__(self, hold_after: int = 0) -> None:
+    def __init__(self, hold_after: int = 1) -> None:
         self.reached = threading.Event()
         self.open = threading.Event()
         self.accepted: list[int] = []

@@ -116,7 +116,7 @@ def test_between_two_tokens_at_most_one_piece_is_computed(start: Starter) -> Non
 
 def test_prompts_take_turns(start: Starter) -> None:
     engine = start(slots=4)
-    gate = Gate()
+    gate = Gate(hold_after=0)
     first = engine.submit(job(64, 1, constraint=gate))
     assert gate.reached.wait(PATIENT)
     streams = [engine.submit(job(640, 1, seed=n)) for n in range(1, 4)]

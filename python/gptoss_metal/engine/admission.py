@@ -52,6 +52,22 @@ class Admission:
         total = facts.total(job, 1)
         raise NoRoom(total, facts.footprint.session(total), facts.budget - self._model.cache_bytes)
 
+    def readmit(self, sequence: Sequence, running: Many[Sequence]) -> Room:
+        """Restores a sequence that was set aside, if there is memory for it again."""
+        entry = self._prefixes.find(sequence.tokens())
+        length = len(sequence.known)
+        total = self._facts.ahead(length, AHEAD if running else 1, sequence.most)
+        room = self._room(self._need(entry, total), running, but=entry)
+        if room != "now" and not running:
+            entry = None
+            room = self._room(self._need(entry, total), running)
+        if room != "now" or self._fetches(entry):
+            return "later" if room == "now" else room
+        sequence.total = total
+        if entry is not None:
+            self._restore(sequence, entry)
+        return "now"
+
     def may_keep(self, running: Many[Sequence]) -> bool:
         """Whether there is room for one more prefix; colder ones are dropped for it."""
         need = self._facts.footprint.checkpoint
@@ -59,13 +75,20 @@ class Admission:
 
     def extend(self, sequence: Sequence, running: Many[Sequence]) -> Room:
         """Reserves memory for the next tokens of a sequence whose job names no limit."""
-        total = min(len(sequence.prompt) + sequence.limit, sequence.total + AHEAD)
         footprint = self._facts.footprint
-        more = (footprint.pages(total) - footprint.pages(sequence.total)) * footprint.page
-        room = self._room(more, running)
-        if room == "now":
-            sequence.total = total
+        room: Room = "never"
+        for ahead in (AHEAD, 1):
+            total = self._facts.ahead(sequence.total, ahead, sequence.most)
+            more = (footprint.pages(total) - footprint.pages(sequence.total)) * footprint.page
+            room = self._room(more, running)
+            if room == "now":
+                sequence.total = total
+                break
         return room
+
+    def session(self) -> _core.Session:
+        """A session that takes no memory yet."""
+        return _core.Session(self._model, self._facts.context, self._chunk)
 
     def _need(self, entry: Entry | None, total: int) -> int:
         footprint = self._facts.footprint
@@ -96,14 +119,22 @@ class Admission:
         return self._fetching[1] if self._fetching is not None else 0
 
     def _begin(self, feed: Feed, entry: Entry | None, total: int) -> Sequence | None:
-        if entry is not None and entry.prefix is None:
-            if self._fetching is None:
-                self._fetching = entry, self._facts.footprint.session(entry.length)
-                self._prefixes.fetch(entry)
+        if self._fetches(entry):
             return None
-        session = _core.Session(self._model, self._facts.context, self._chunk)
-        sequence = Sequence(feed, session, self._facts, total)
+        sequence = Sequence(feed, self.session(), self._facts, total)
         if entry is not None:
-            sequence.restore(self._prefixes.use(entry))
-            sequence.entry = entry
+            self._restore(sequence, entry)
         return sequence
+
+    def _fetches(self, entry: Entry | None) -> bool:
+        """Whether an entry is on disk only; then it is being read."""
+        if entry is None or entry.prefix is not None:
+            return False
+        if self._fetching is None:
+            self._fetching = entry, self._facts.footprint.session(entry.length)
+            self._prefixes.fetch(entry)
+        return True
+
+    def _restore(self, sequence: Sequence, entry: Entry) -> None:
+        sequence.restore(self._prefixes.use(entry))
+        sequence.entry = entry

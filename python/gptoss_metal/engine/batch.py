@@ -50,6 +50,8 @@ class Batch:
     ) -> None:
         self.running: Final[list[Sequence]] = []
         """In the order of arrival."""
+        self.aside: Final[list[Sequence]] = []
+        """Those that gave their memory to others, to go on before anybody else is let in."""
         self._model = model
         self._admission = Admission(model, facts, prefixes, chunk)
         self._prefixes = prefixes
@@ -64,6 +66,8 @@ class Batch:
         Raises:
             Error: it can never be computed.
         """
+        if self.aside:
+            return False
         sequence = self._admission.admit(feed, self.running)
         if sequence is None:
             return False
@@ -76,13 +80,15 @@ class Batch:
     def step(self) -> bool:
         """Chooses what can be chosen, and computes one step; False if there was nothing to do."""
         chose = self._choose()
-        decoding = [s for s in self.running if s.chosen is not None and self._has_memory(s)]
+        decoding = [s for s in self.running if s.decodes and self._has_memory(s)]
+        starved = any(s.decodes and s not in decoding for s in self.running)
+        went_on = not starved and self._take_back()
         work: list[tuple[Sequence, Tokens]] = [(s, s.work()) for s in decoding]
         prefilling = self._next_prompt()
         if prefilling is not None:
             work.append((prefilling, prefilling.work()))
         if not work:
-            return chose or self._give_up_one()
+            return chose or went_on or self._give_up_one()
         begun = time.perf_counter()
         starts = {s.number: s.length for s, _ in work}
         self._advance(work)
@@ -92,7 +98,7 @@ class Batch:
             start = starts[prefilling.number]
             prompt = (prefilling.number, start, prefilling.length)
             self._counters.prefilled_tokens += prefilling.length - start
-            if not prefilling.prefilling:
+            if not prefilling.prefilling and not prefilling.generated:
                 self._counters.cached_tokens += prefilling.feed.progress.cached_tokens
             if prefilling.length in prefilling.plan.kept and prefilling in self.running:
                 self._keep(prefilling)
@@ -105,17 +111,31 @@ class Batch:
         for sequence in [s for s in self.running if s.feed.cancelled]:
             self._counters.cancelled += 1
             self._end(sequence, keep=True)
+        for sequence in [s for s in self.aside if s.feed.cancelled]:
+            self._counters.cancelled += 1
+            self.aside.remove(sequence)
+            sequence.close()
 
     def clear(self) -> None:
         """Forgets every sequence; their readers are told elsewhere."""
-        for sequence in self.running:
+        for sequence in self.all():
             sequence.close()
         self.running.clear()
+        self.aside.clear()
+
+    def all(self) -> list[Sequence]:
+        """Those that run, and those set aside."""
+        return [*self.running, *self.aside]
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is any sequence."""
+        return bool(self.running or self.aside)
 
     def outlook(self) -> Iterator[tuple[int, int, int]]:
         """Of each sequence: prompt pieces left, tokens chosen, most tokens. From any thread."""
         for s in list(self.running):
-            yield max(0, len(s.prompt) - s.length) // self._chunk, s.generated, s.limit
+            yield max(0, len(s.known) - s.length) // self._chunk, s.generated, s.limit
 
     def _choose(self) -> bool:
         """Chooses the next token of every sequence whose mask is known."""
@@ -146,13 +166,39 @@ class Batch:
         return self._admission.extend(sequence, self.running) == "now"
 
     def _give_up_one(self) -> bool:
-        """Where all sequences need more memory and none will free any, the last one is cut."""
-        stuck = [s for s in self.running if s.chosen is not None]
+        """Where all sequences need more memory and none will free any, the last one steps aside.
+
+        One that is alone has all the memory there is: it ends there.
+        """
+        stuck = [s for s in self.running if s.decodes]
         if not stuck or len(stuck) < len(self.running) or self._prefixes.pending:
             return False
-        stuck[-1].feed.end("length")
-        self._end(stuck[-1], keep=True)
+        last = stuck[-1]
+        if len(stuck) == 1:
+            last.feed.end("length")
+            self._end(last, keep=True)
+            return True
+        self._prefixes.keep(last.session.checkpoint())  # takes no more than its session gives back
+        self.running.remove(last)
+        self._let_go(last)
+        last.set_aside(self._admission.session())
+        self.aside.append(last)
         return True
+
+    def _take_back(self) -> bool:
+        """Goes on with what was set aside, the first one first; whether there was any."""
+        before = len(self.aside)
+        while self.aside:
+            sequence = self.aside[0]
+            room = self._admission.readmit(sequence, self.running)
+            if room == "now":
+                self.running.append(self.aside.pop(0))
+            elif room == "never" and not self.running:
+                self.aside.pop(0).feed.end("length")
+                sequence.close()
+            else:
+                break
+        return len(self.aside) < before
 
     def _next_prompt(self) -> Sequence | None:
         """The sequence whose prompt goes on: the one whose turn is the longest ago."""
@@ -166,11 +212,10 @@ class Batch:
 
     def _go_on_from_stored(self, sequence: Sequence) -> None:
         """Skips what another sequence has computed in the meantime."""
-        entry = self._prefixes.find(sequence.prompt)
+        entry = self._prefixes.find(sequence.tokens())
         if entry is not None and entry.prefix is not None and entry.length > sequence.length:
             sequence.restore(self._prefixes.use(entry))
-            if sequence.entry is not None:
-                self._prefixes.release(sequence.entry)
+            self._let_go(sequence)
             sequence.entry = entry
 
     def _advance(self, work: list[tuple[Sequence, Tokens]]) -> None:
@@ -200,9 +245,13 @@ class Batch:
         if keep and sequence.generated > 1:
             self._keep(sequence)
         self.running.remove(sequence)
+        self._let_go(sequence)
+        sequence.close()
+
+    def _let_go(self, sequence: Sequence) -> None:
         if sequence.entry is not None:
             self._prefixes.release(sequence.entry)
-        sequence.close()
+            sequence.entry = None
 
 
 def _computes_for(other: Sequence, sequence: Sequence) -> bool:
@@ -210,9 +259,9 @@ def _computes_for(other: Sequence, sequence: Sequence) -> bool:
     if (other.length, -other.number) <= (sequence.length, -sequence.number):
         return False
     kept = other.plan.next_kept(other.length)
-    if kept is None or kept >= len(sequence.prompt):
+    if kept is None or kept >= len(sequence.known):
         return False
-    return common_prefix(other.prompt, sequence.prompt) >= kept
+    return common_prefix(other.known, sequence.known) >= kept
 
 
 def as_error(what: str, error: BaseException) -> Error:

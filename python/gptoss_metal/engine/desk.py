@@ -65,7 +65,7 @@ class Desk:
     @property
     def busy(self) -> bool:
         """Whether anything runs or waits."""
-        return bool(self.waiting) or (self.loaded is not None and bool(self.loaded.batch.running))
+        return bool(self.waiting) or (self.loaded is not None and self.loaded.batch.busy)
 
     @property
     def stopping(self) -> bool:

@@ -155,7 +155,7 @@ class Device(threading.Thread):
         loaded = self._desk.loaded
         feeds = self._desk.leave_all()
         if loaded is not None:
-            feeds += [sequence.feed for sequence in loaded.batch.running]
+            feeds += [sequence.feed for sequence in loaded.batch.all()]
             loaded.batch.clear()
         for feed in feeds:
             self._counters.failed += not feed.ended

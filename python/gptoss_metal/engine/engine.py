@@ -158,7 +158,7 @@ class Engine:
             loaded = desk.loaded
             return Stats(
                 state=desk.state,
-                running=len(loaded.batch.running) if loaded else 0,
+                running=len(loaded.batch.all()) if loaded else 0,
                 waiting=len(desk.waiting),
                 prefix_entries=loaded.prefixes.hot if loaded else 0,
                 prefix_cold_entries=loaded.prefixes.cold if loaded else 0,
@@ -187,7 +187,7 @@ class Engine:
     def _check_queue(self) -> None:
         desk = self._desk
         batch = desk.loaded.batch if desk.loaded is not None else None
-        running = len(batch.running) if batch is not None else 0
+        running = len(batch.all()) if batch is not None else 0
         if running + len(desk.waiting) >= self.limits.slots + self.limits.queue:
             outlook = batch.outlook() if batch is not None else ()
             raise Busy(len(desk.waiting), self._steps.retry_after(outlook))

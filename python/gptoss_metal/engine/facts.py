@@ -54,6 +54,11 @@ class Facts:
         return min(x for x in (room, job.limit, self.max_tokens) if x is not None)
 
     def total(self, job: Job, ahead: int) -> int:
-        """Tokens to have memory for: with the job's limit, or `ahead` tokens if it has none."""
-        wanted = self.limit(job)
-        return len(job.prompt) + (wanted if job.limit is not None else min(wanted, ahead))
+        """Tokens to have memory for: with the job's limit; without one `ahead` of the prompt."""
+        most = len(job.prompt) + self.limit(job)
+        return most if job.limit is not None else self.ahead(len(job.prompt), ahead, most)
+
+    def ahead(self, length: int, ahead: int, most: int) -> int:
+        """`ahead` tokens more than `length`, to the end of a page, and at most `most`."""
+        positions = self.footprint.positions
+        return min(most, self.footprint.pages(length + ahead) * positions)
