@@ -58,6 +58,24 @@ def test_items_without_ids_are_replayed_by_their_call(ask: Ask) -> None:
     assert cached >= first["usage"]["total_tokens"] - 1
 
 
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_long_tool_loop_computes_only_what_is_new(ask: Ask, stored: bool) -> None:
+    items: list[Wire] = [{"role": "user", "content": PARIS}]
+    more: dict[str, Any] = {"tools": [WEATHER], "tool_choice": "required", "store": stored}
+    made = ask(items, **more)
+    for _ in range(5):
+        call = item_of(made, "function_call")
+        items = [*([] if stored else [*items, *made["output"]]), output_for(call)]
+        before = made["usage"]["total_tokens"]
+        if stored:
+            more["previous_response_id"] = made["id"]
+        made = ask(items, **more)
+        used = made["usage"]
+        new = used["input_tokens"] - before
+        computed = used["input_tokens"] - used["input_tokens_details"]["cached_tokens"]
+        assert computed <= new + 1, "the last token before is computed again for its logits"
+
+
 def test_instructions_are_not_inherited(ask: Ask) -> None:
     long = "Speak kindly of all things. " * 20
     first = ask("Hello", instructions=long)

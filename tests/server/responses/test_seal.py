@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from gptoss_metal.errors import Error
 from gptoss_metal.server.problem import Problem
 from gptoss_metal.server.responses.seal import Seal
 from tests.server.responses.conftest import Ask, item_of
@@ -55,10 +54,10 @@ def test_another_servers_seal_is_refused(tmp_path: Path) -> None:
 
 def test_a_broken_key_is_named(tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(b"short")
-    with pytest.raises(Error, match=r"has 5 bytes.*Try: delete it"):
+    with pytest.raises(Problem, match=r"has 5 bytes.*Try: delete it"):
         Seal(tmp_path / "key").close("x")
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(Error, match="Try: set GPTOSS_METAL_HOME"):
+    with pytest.raises(Problem, match="Try: set GPTOSS_METAL_HOME"):
         Seal(tmp_path / "file" / "key").close("x")
 
 

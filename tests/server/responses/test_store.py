@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gptoss_metal.errors import Error
+from gptoss_metal.server.problem import Problem
 from gptoss_metal.server.responses.store import Store, Stored
 
 
@@ -126,7 +126,7 @@ def test_a_damaged_file_is_moved_aside(path: Path, caplog: pytest.LogCaptureFixt
 
 def test_a_folder_that_cannot_be_written_is_named(path: Path) -> None:
     path.mkdir(parents=True)
-    with pytest.raises(Error, match=r"\[serve\].*Try: set GPTOSS_METAL_HOME"):
+    with pytest.raises(Problem, match=r"\[serve\].*Try: set GPTOSS_METAL_HOME"):
         Store(path).put(stored("a"))
 
 

@@ -14,7 +14,6 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from gptoss_metal.errors import Error
 from gptoss_metal.server.problem import Problem
 
 KEY_BYTES: Final = 32
@@ -69,14 +68,16 @@ def _key(path: Path) -> bytes:
     try:
         key = path.read_bytes() if path.exists() else _made(path)
     except OSError as problem:
-        raise Error(
-            f"[serve] cannot read or write {path}: {problem.strerror}. "
-            "Try: set GPTOSS_METAL_HOME to a folder you may write to."
+        raise Problem(
+            f"[serve] {path.name} cannot be read or written: {problem.strerror}. "
+            "Try: set GPTOSS_METAL_HOME to a folder that can be written to.",
+            "internal",
         ) from None
     if len(key) != KEY_BYTES:
-        raise Error(
-            f"[serve] {path} is no key: it has {len(key)} bytes, not {KEY_BYTES}. "
-            "Try: delete it; a new one is made."
+        raise Problem(
+            f"[serve] {path.name} is no key: it has {len(key)} bytes, not {KEY_BYTES}. "
+            "Try: delete it; a new one is made.",
+            "internal",
         )
     return key
 

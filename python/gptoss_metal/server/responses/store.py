@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from gptoss_metal.errors import Error
+from gptoss_metal.server.problem import Problem
 from gptoss_metal.server.responses.history import Answer, ChatMessage
 from gptoss_metal.server.responses.items_in import Item
 
@@ -172,9 +172,11 @@ class Store:
             try:
                 self._database = self._opened_or_new()
             except (OSError, sqlite3.OperationalError) as problem:
-                raise Error(
-                    f"[serve] cannot open {self._path}: {problem}. "
-                    "Try: set GPTOSS_METAL_HOME to a folder you may write to."
+                why = problem.strerror if isinstance(problem, OSError) else problem
+                raise Problem(
+                    f"[serve] {self._path.name} cannot be opened: {why}. "
+                    "Try: set GPTOSS_METAL_HOME to a folder that can be written to.",
+                    "internal",
                 ) from None
         return self._database
 
@@ -186,7 +188,7 @@ class Store:
         except sqlite3.DatabaseError:
             aside = self._path.with_name(f"{self._path.name}.damaged-{int(time.time())}")
             os.replace(self._path, aside)
-            log.warning("%s is damaged; it was moved to %s", self._path, aside.name)
+            log.warning("%s is damaged; it was moved to %s", self._path.name, aside.name)
             return _opened(self._path)
 
 

@@ -118,7 +118,7 @@ def _read(toolset: Toolset, fields: Fields) -> None:
         toolset.add(Declared(machine.TOOLS[kind], _MACHINE[kind], kind), fields.where)
         toolset.echo.append(dict(fields.body))
     elif fields.body.get("external_web_access") is False:
-        log.warning("%s was left out: this server keeps no copy of the web to search", kind)
+        log.info("%s was left out: this server keeps no copy of the web to search", kind)
     elif (builtin := _hosted(kind)) is not None:
         if builtin not in toolset.builtins:
             toolset.builtins.append(builtin)
