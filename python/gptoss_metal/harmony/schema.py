@@ -104,7 +104,8 @@ def _is_bare(option: Schema) -> bool:
 
 def _types(option: Schema) -> list[str]:
     kind = option.get("type")
-    return [kind] if isinstance(kind, str) else list(kind or [])
+    kinds = kind if isinstance(kind, list) else [kind]
+    return [kind for kind in kinds if isinstance(kind, str)]  # whatever else a client wrote there
 
 
 def _nullable(node: Schema) -> Schema:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from gptoss_metal import aliases
+from gptoss_metal.preset import Preset
 from tests.server.ollama.ask import COUNTS, PARIS, SUM, WEATHER, ask, lines, refused
 
 
@@ -66,6 +68,13 @@ def test_think(client: TestClient, think: Any, seen: bool, told: str) -> None:
     message = ask(client, "/api/chat", messages=SUM, think=think)["message"]
     assert ("thinking" in message) is seen
     assert told in message.get("thinking", "")
+
+
+def test_an_alias_decides_what_thinking_means(client: TestClient) -> None:
+    aliases.save(Preset("hasty", "demo", reasoning_effort="low"))
+    for think, told in ((True, "7+5=12, 2+1+1=4"), (None, "7+5=12, 2+1+1=4"), ("medium", "carry")):
+        found = ask(client, "/api/chat", model="hasty", messages=SUM, think=think)
+        assert told in found["message"]["thinking"]
 
 
 def test_limit_and_stop(client: TestClient) -> None:

@@ -75,7 +75,8 @@ def read_settings(fields: Fields) -> Settings:
 def read_think(fields: Fields) -> tuple[str | None, bool]:
     """The effort of reasoning, and whether the client wants to see it.
 
-    gpt-oss always reasons: false means as little as it can, unseen.
+    gpt-oss always reasons: true means its default, medium unless an alias says otherwise, and false
+    as little as it can, unseen.
 
     Raises:
         Problem: neither a boolean nor a level.
@@ -84,7 +85,7 @@ def read_think(fields: Fields) -> tuple[str | None, bool]:
     if think is None:
         return None, True
     if isinstance(think, bool):
-        return ("medium", True) if think else ("low", False)
+        return (None, True) if think else ("low", False)
     if isinstance(think, str) and think.lower() in EFFORTS:
         return EFFORTS[think.lower()], True
     raise fields.wrong("think", "true, false, low, medium, high or max")
