@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any, Final
@@ -21,7 +20,13 @@ from gptoss_metal.events import (
 from gptoss_metal.server.openai.chat_answer import annotation, is_builtin
 from gptoss_metal.server.openai.chat_request import ChatRequest
 from gptoss_metal.server.openai.merge import merge
-from gptoss_metal.server.openai.parts import Stamp, finish_reason, logprobs_body, usage_body
+from gptoss_metal.server.openai.parts import (
+    Stamp,
+    finish_reason,
+    logprobs_body,
+    usage_body,
+)
+from gptoss_metal.server.openai.parts import event as chunk_event
 from gptoss_metal.server.problem import Problem, as_problem
 from gptoss_metal.server.served import Served
 from gptoss_metal.server.shapes import openai_error
@@ -103,7 +108,7 @@ async def chunks(
     nothing = {"usage": None} if request.include_usage else {}
 
     def chunk(choice: dict[str, Any]) -> bytes:
-        return _event(stamp.body(KIND, [choice], **nothing))
+        return chunk_event(stamp.body(KIND, [choice], **nothing))
 
     try:
         async with aclosing(merge(streams)) as events:
@@ -116,13 +121,9 @@ async def chunks(
                     usages[number] = event.usage
     except Exception as error:
         problem: Problem = as_problem(error)
-        yield _event(openai_error(problem))
+        yield chunk_event(openai_error(problem))
         return
     if request.include_usage:
         usage = usage_body([usages[number] for number in sorted(usages)])
-        yield _event(stamp.body(KIND, [], usage=usage))
+        yield chunk_event(stamp.body(KIND, [], usage=usage))
     yield LAST
-
-
-def _event(body: dict[str, Any]) -> bytes:
-    return sse(json.dumps(body, ensure_ascii=False, separators=(",", ":")))

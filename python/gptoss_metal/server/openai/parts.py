@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Iterable, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 from gptoss_metal.events import FinishReason, Token, Usage
 from gptoss_metal.harmony.vocabulary import Vocabulary
+from gptoss_metal.server.streaming import sse
 
 FINISH = {"cancelled": "stop"}
 """Finish reasons that OpenAI names differently."""
@@ -27,6 +29,11 @@ class Stamp:
         """A chunk or an answer."""
         stamp = {"id": self.id, "object": kind, "created": self.created, "model": self.model}
         return {**stamp, "choices": choices, **more}
+
+
+def event(body: dict[str, Any]) -> bytes:
+    """A chunk as a server-sent event."""
+    return sse(json.dumps(body, ensure_ascii=False, separators=(",", ":")))
 
 
 def finish_reason(reason: FinishReason) -> str:
@@ -57,7 +64,7 @@ def logprobs_body(tokens: Iterable[Token], vocabulary: Vocabulary) -> list[dict[
     """Log-probabilities of tokens, as in ``choices[].logprobs.content``."""
     return [
         {
-            **_alternative(token.id, token.logprob or 0.0, vocabulary),
+            **_alternative(token.id, token.logprob, vocabulary),
             "top_logprobs": [
                 _alternative(id_, logprob, vocabulary) for id_, logprob in token.top_logprobs
             ],
@@ -66,10 +73,15 @@ def logprobs_body(tokens: Iterable[Token], vocabulary: Vocabulary) -> list[dict[
     ]
 
 
-def _alternative(id_: int, logprob: float, vocabulary: Vocabulary) -> dict[str, Any]:
+def json_logprob(value: float | None) -> float:
+    """A log-probability that JSON can say: not minus infinity."""
+    return max(value or 0.0, -9999.0)
+
+
+def _alternative(id_: int, logprob: float | None, vocabulary: Vocabulary) -> dict[str, Any]:
     raw = vocabulary.token_bytes(id_)
     return {
         "token": vocabulary.text([id_]),
-        "logprob": max(logprob, -9999.0),  # JSON has no -inf
+        "logprob": json_logprob(logprob),
         "bytes": list(raw) if raw else None,
     }
