@@ -108,6 +108,22 @@ RECOVERIES = {
         [Said("final", "Well, I think so."), Said("final", "4")],
     ),
     "words about to=": ("Set it to=5 now.<|return|>", [Said("final", "Set it to=5 now.")]),
+    "answer in a header": (
+        "<|channel|>final The answer is that it rains.<|message|> More.<|return|>",
+        [Said("final", "The answer is that it rains."), Said("final", " More.")],
+    ),
+    "thought in a header": (
+        "<|channel|>analysis I think that it is four.<|channel|>final<|message|>4<|return|>",
+        [Said("analysis", "I think that it is four."), Said("final", "4")],
+    ),
+    "words in the header of a call": (
+        "<|channel|>commentary to=functions.x I will now call it, yes <|constrain|>json"
+        "<|message|>{}<|call|>",
+        [
+            Said("commentary", "I will now call it, yes"),
+            Said("commentary", "{}", "functions.x", "json"),
+        ],
+    ),
     "nothing": ("<|return|>", []),
 }
 

@@ -23,6 +23,7 @@ class Entry:
         tokens: the ids it was generated as, ``<|start|>`` first; they are replayed.
         kind: content type of a call; None for JSON to functions, code to built-in tools.
         call: the client's id of a call, or of the call that a result answers.
+        shown: what the user read instead of `text`, e.g. with citations as links; None for `text`.
     """
 
     role: str
@@ -33,6 +34,7 @@ class Entry:
     tokens: tuple[int, ...] | None = None
     kind: str | None = None
     call: str | None = None
+    shown: str | None = None
 
     @property
     def is_droppable(self) -> bool:
@@ -82,7 +84,8 @@ def pair_results(entries: Sequence[Entry]) -> list[Entry]:
 
 def visible_text(entries: Sequence[Entry]) -> str:
     """What a user reads of an assistant's messages: preambles and finals, a blank line between."""
-    texts = [e.text for e in entries if e.recipient is None and e.channel != "analysis"]
+    spoken = (e for e in entries if e.role == "assistant" and e.recipient is None)
+    texts = [e.text if e.shown is None else e.shown for e in spoken if e.channel != "analysis"]
     return GAP.join(text for text in texts if text)
 
 

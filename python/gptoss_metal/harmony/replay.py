@@ -7,12 +7,14 @@ edit a message, though: each part is replayed only while it still says what the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from gptoss_metal.errors import Error
 from gptoss_metal.harmony.entries import Entry, thought_text, visible_text
 
 Part = dict[str, Any]
+
+_ROLES: Final = {"assistant": "assistant", "tool": "tool"}
 
 
 def as_parts(entries: Sequence[Entry]) -> list[Part]:
@@ -29,7 +31,10 @@ def as_parts(entries: Sequence[Entry]) -> list[Part]:
 
 
 def read_parts(parts: Any, where: str) -> list[Entry]:
-    """Reads a ``harmony`` field.
+    """Reads a ``harmony`` field, also of a message that covers several turns.
+
+    A part may be the result of a built-in tool (``role`` tool, ``author``), and final text may
+    have been ``shown`` to the user with other words.
 
     Args:
         parts: the field.
@@ -41,11 +46,13 @@ def read_parts(parts: Any, where: str) -> list[Entry]:
     try:
         return [
             Entry(
-                "assistant",
+                _ROLES[part.get("role", "assistant")],
                 str(part["text"]),
                 str(part["channel"]),
                 part.get("recipient"),
-                tokens=tuple(int(token) for token in part["tokens"]),
+                part.get("author"),
+                tokens=tuple(int(token) for token in part["tokens"]) or None,
+                shown=part.get("shown"),
             )
             for part in parts
         ]
@@ -68,14 +75,21 @@ def splice(
         calls: the message's calls, with the client's ids.
     """
     thoughts = [part for part in parts if part.is_thought]
-    spoken = [part for part in parts if part.recipient is None and not part.is_thought]
-    made = [part for part in parts if part.recipient is not None]
+    said = [part for part in parts if part.role == "assistant" and part.recipient is None]
+    spoken = [part for part in said if not part.is_thought]
+    # A call with its result behind it was run here: clients know nothing of it.
+    followers = [*parts[1:], None]
+    made = [
+        part
+        for part, follower in zip(parts, followers, strict=True)
+        if part.recipient is not None and (follower is None or follower.role != "tool")
+    ]
     kept = [_same_call(call, made) for call in calls]
     same_thoughts = not reasoning or reasoning == thought_text(parts)
     same_words = content == visible_text(parts)
     if same_thoughts and same_words and [_key(e) for e in kept] == [_key(e) for e in made]:
         renamed = iter(kept)
-        return [part if part.recipient is None else next(renamed) for part in parts]
+        return [next(renamed) if any(part is m for m in made) else part for part in parts]
     if not same_thoughts:
         thoughts = [Entry("assistant", reasoning, "analysis")]
     if not same_words:

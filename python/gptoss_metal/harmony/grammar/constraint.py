@@ -7,8 +7,10 @@ from collections.abc import Callable
 import llguidance
 import numpy as np
 import numpy.typing as npt
+from llguidance.numpy import fill_next_token_bitmask
 
 from gptoss_metal.harmony import tokens as t
+from gptoss_metal.harmony.grammar.tokenizer import SIZE
 
 Mask = npt.NDArray[np.uint32]
 
@@ -50,18 +52,16 @@ class TurnConstraint:
         self._compiled = compiled
         self._matcher: llguidance.LLMatcher | None = None
         self._fallback = fallback
-        self._words = len(fallback)
-        self._last_word = np.uint32(0xFFFFFFFF >> (-vocab % 32))
+        self._vocab = vocab
 
     def mask(self) -> Mask:
         """The tokens that may come next; uint32 [ceil(vocab / 32)]."""
         matcher = self._followed()
         if matcher is None:
             return self._fallback
-        mask = np.zeros(self._words, np.uint32)
-        found = np.frombuffer(matcher.compute_bitmask(), np.uint32)[: self._words]
-        mask[: len(found)] = found
-        mask[-1] &= self._last_word
+        found = np.empty((1, (SIZE + 31) // 32), np.int32)
+        fill_next_token_bitmask(matcher, found)
+        mask = _fitted(found[0].view(np.uint32), self._vocab)
         if matcher.is_error() or not mask.any():
             self._give_up(matcher.get_error() or "no token is allowed")
             return self._fallback
@@ -86,3 +86,14 @@ class TurnConstraint:
     def _give_up(self, why: str) -> None:
         self.failure = (why.splitlines() or ["unknown"])[0]
         self._matcher = None
+
+
+def _fitted(mask: Mask, vocab: int) -> Mask:
+    """A mask of the whole vocabulary for a model with more or fewer logits."""
+    words = (vocab + 31) // 32
+    if vocab == SIZE:
+        return mask
+    fitted = np.zeros(words, np.uint32)
+    fitted[: len(mask)] = mask[:words]
+    fitted[-1] &= np.uint32(0xFFFFFFFF >> (-vocab % 32))
+    return fitted

@@ -18,6 +18,7 @@ from gptoss_metal.harmony.tools import AUTO, BuiltIn, Tool, ToolChoice, check_bu
 from gptoss_metal.harmony.vocabulary import Vocabulary
 
 _KEPT: Final = 32
+_LARGEST_KEPT: Final = 250_000
 _BROWSER: Final = ("browser.search", "browser.open", "browser.find")
 
 
@@ -38,7 +39,7 @@ class Grammars:
         self._fallback = harmony_mask(vocab)
         self._building = threading.Lock()
         self._tokenizer: llguidance.LLTokenizer | None = None
-        self._compiling = threading.Lock()
+        self._keeping = threading.Lock()
         self._kept: OrderedDict[str, llguidance.LLMatcher] = OrderedDict()
 
     def prepare(self) -> None:
@@ -77,15 +78,20 @@ class Grammars:
         return TurnConstraint(lambda: self._compiled(grammar), self._fallback, self._vocab)
 
     def _compiled(self, grammar: str) -> llguidance.LLMatcher:
-        tokenizer = self._built()
-        with self._compiling:
-            known = self._kept.pop(grammar, None)
-            if known is None:
-                known = llguidance.LLMatcher(tokenizer, grammar, log_level=0, limits=limits())
-            self._kept[grammar] = known
+        """A matcher at the turn's beginning; compiled anew if it is not among those kept."""
+        with self._keeping:
+            known = self._kept.get(grammar)
+            if known is not None:
+                self._kept.move_to_end(grammar)
+                return known.deep_copy()
+        made = llguidance.LLMatcher(self._built(), grammar, log_level=0, limits=limits())
+        if made.is_error() or len(grammar) > _LARGEST_KEPT:
+            return made
+        with self._keeping:
+            self._kept[grammar] = made
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
-            return known.deep_copy()
+            return made.deep_copy()
 
     def _built(self) -> llguidance.LLTokenizer:
         with self._building:
