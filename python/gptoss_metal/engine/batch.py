@@ -220,17 +220,19 @@ class Batch:
 
     def _advance(self, work: list[tuple[Sequence, Tokens]]) -> None:
         """Computes; after an error each sequence alone, so that only the one at fault fails."""
+        failure = None
         try:
             _core.advance([(sequence.session, tokens) for sequence, tokens in work])
         except (Error, MemoryError) as error:
-            if len(work) > 1:
-                for item in work:
-                    self._advance([item])
-            else:
-                self._fail(work[0][0], as_error("[generate] the computation failed", error))
-            return
-        for sequence, tokens in work:
-            sequence.advanced(len(tokens))
+            failure = as_error("[generate] the computation failed", error)
+        if failure is None:
+            for sequence, tokens in work:
+                sequence.advanced(len(tokens))
+        elif len(work) == 1:
+            self._fail(work[0][0], failure)
+        else:
+            for item in work:
+                self._advance([item])
 
     def _keep(self, sequence: Sequence) -> None:
         if self._admission.may_keep(self.running):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Final
 
@@ -141,7 +142,8 @@ class Device(threading.Thread):
 
     def _crash(self, error: BaseException) -> None:
         """Ends every stream and drops whatever may be spoiled; the model is then loaded anew."""
-        _log.error("[engine] an unexpected error; all requests fail", exc_info=error)
+        text = "".join(traceback.format_exception(error))  # a record with frames keeps sessions
+        _log.error("[engine] an unexpected error; all requests fail\n%s", text)
         self._counters.crashes += 1
         self._end_all(as_error("[engine] the engine failed", error))
         with self._desk.changed:

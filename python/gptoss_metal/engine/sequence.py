@@ -145,5 +145,6 @@ class Sequence:
         self.feed.put(sampled, time.perf_counter() - self._ready, reason)
 
     def close(self) -> None:
-        """Lets the thread of its masks go."""
+        """Frees its session, also if an error's traceback still refers to it; and its thread."""
+        del self.session
         self._masks.__exit__(None, None, None)
