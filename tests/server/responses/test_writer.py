@@ -28,7 +28,6 @@ from gptoss_metal.server.responses.body import opened
 from gptoss_metal.server.responses.items_in import ItemReader
 from gptoss_metal.server.responses.seal import Seal
 from gptoss_metal.server.responses.tools import read_tools
-from gptoss_metal.server.responses.transcript import Transcript
 from gptoss_metal.server.responses.writer import Writer
 from tests.server.responses.strict import Wire, check_response, check_stream
 
@@ -211,6 +210,23 @@ def test_an_undeclared_function_is_a_function_call() -> None:
     assert wires[-1]["type"] == "response.completed"
 
 
+def test_an_undeclared_function_that_the_server_answers_is_not_shown() -> None:
+    python = {"type": "code_interpreter"}
+    wires = write([*run("functions.container.exec", "{}", "no"), Text("So."), done()], python)
+    assert [item["type"] for item in output_of(wires)] == ["message"]
+    wires = write([*run("functions.python", "1", "1"), Text("So."), done()], python)
+    assert [item["type"] for item in output_of(wires)] == ["code_interpreter_call", "message"]
+
+
+def test_a_function_may_be_called_like_a_built_in_tool() -> None:
+    tools = [{"type": "code_interpreter"}, {"type": "function", "name": "python"}]
+    wires = write([*run("python", "1", "1"), *call("functions.python", "{}"), done()], *tools)
+    assert [item["type"] for item in output_of(wires)] == [
+        "code_interpreter_call",
+        "function_call",
+    ]
+
+
 @pytest.mark.parametrize("arguments", ["", "no JSON", "[1]", '{"commands": "ls"}', '{"type": 3}'])
 def test_calls_on_the_clients_machine_are_valid_whatever_the_model_wrote(arguments: str) -> None:
     for kind in ("apply_patch", "shell", "local_shell"):
@@ -235,22 +251,3 @@ def test_a_failure_keeps_what_there_is() -> None:
 
 def test_a_turn_that_the_server_stops_has_failed() -> None:
     assert write([Text("Half"), done("cancelled")])[-1]["response"]["status"] == "failed"
-
-
-def test_the_transcript_has_the_results_of_built_in_tools() -> None:
-    transcript = Transcript()
-    for event in [
-        Reasoning("A"),
-        *run("python", "print(1)", "1"),
-        Reasoning("B"),
-        Text("One."),
-        done(),
-    ]:
-        transcript.take(event)
-    function = {"name": "python", "arguments": "print(1)"}
-    made = {"id": "call_1", "type": "function", "recipient": "python", "function": function}
-    assert transcript.messages == [
-        {"role": "assistant", "content": "", "reasoning": "A", "tool_calls": [made]},
-        {"role": "tool", "tool_call_id": "call_1", "content": "1"},
-        MESSAGE,
-    ]

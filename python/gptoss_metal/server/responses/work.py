@@ -11,18 +11,17 @@ from contextlib import aclosing
 from typing import Final
 
 from gptoss_metal.errors import Error
-from gptoss_metal.events import Event
+from gptoss_metal.events import Done, Event
 from gptoss_metal.server.problem import Problem, as_problem
 from gptoss_metal.server.responses import body as response_body
 from gptoss_metal.server.responses.asked import ENCRYPTED, OUTPUTS, SOURCES, Asked
 from gptoss_metal.server.responses.body import Body
-from gptoss_metal.server.responses.history import Answer
+from gptoss_metal.server.responses.history import Answer, ChatMessage
 from gptoss_metal.server.responses.ids import new_id
 from gptoss_metal.server.responses.logprobs import Speller
 from gptoss_metal.server.responses.office import Office
 from gptoss_metal.server.responses.output import Wire
 from gptoss_metal.server.responses.store import Stored
-from gptoss_metal.server.responses.transcript import Transcript
 from gptoss_metal.server.responses.writer import Writer
 from gptoss_metal.server.streaming import sse
 
@@ -44,7 +43,7 @@ class Work:
         self._asked = asked
         self._turn = turn
         self._office = office
-        self._transcript = Transcript()
+        self._messages: list[ChatMessage] = []
         status: response_body.Status = "queued" if asked.background else "in_progress"
         self.body: Body = response_body.opened(new_id("resp"), asked.echo, status)
         """The response so far."""
@@ -99,7 +98,7 @@ class Work:
 
         An answer that cannot be stored is not lost: the client has it, and the log the reason.
         """
-        self._office.recall.keep(Answer(self.body["output"], self._transcript.messages))
+        self._office.recall.keep(Answer(self.body["output"], self._messages))
         if self._asked.store:
             try:
                 await asyncio.to_thread(self._office.store.put, self.stored())
@@ -108,11 +107,11 @@ class Work:
 
     def stored(self) -> Stored:
         """The response as the store keeps it."""
-        messages = self._transcript.messages
-        return Stored(self.body, self._asked.items, messages, self._asked.previous)
+        return Stored(self.body, self._asked.items, self._messages, self._asked.previous)
 
     def _take(self, event: Event) -> list[Wire]:
-        self._transcript.take(event)
+        if isinstance(event, Done):
+            self._messages = [event.message]
         return list(self._writer.read(event))
 
 

@@ -158,16 +158,21 @@ class Writer:
 
     def _call(self, event: CallOpened) -> Iterator[Wire]:
         yield from self._close("completed")
-        item: CallOutput | CodeOutput | SearchOutput
-        if event.recipient == "python":
-            item = CodeOutput(self._place, self._outputs)
-        elif event.recipient.startswith("browser."):
-            item = SearchOutput(self._place, self._sources)
-        else:
+        item = self._item_of(event)
+        if item is not None:
+            self._open = item
+            yield from item.open()
+
+    def _item_of(self, event: CallOpened) -> CallOutput | CodeOutput | SearchOutput | None:
+        """The item of a call; None of one that nobody declared and the server answers itself."""
+        name = event.recipient.removeprefix("functions.")
+        own = event.name in self._toolset.declared and event.recipient != event.name
+        if own or not self._toolset.builtins:
             called = self._toolset.called(event.name)
-            item = KINDS.get(called.kind, MachineOutput)(self._place, event.id, called)
-        self._open = item
-        yield from item.open()
+            return KINDS.get(called.kind, MachineOutput)(self._place, event.id, called)
+        if name == "python":
+            return CodeOutput(self._place, self._outputs)
+        return SearchOutput(self._place, self._sources) if name.startswith("browser.") else None
 
     def _called(self, call: ToolCall) -> Iterator[Wire]:
         item = self._open
