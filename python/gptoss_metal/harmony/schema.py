@@ -15,39 +15,48 @@ _UNIONS: Final = ("anyOf", "oneOf")
 _DEFINITIONS: Final = ("$defs", "definitions")
 _DEEPEST: Final = 24
 _MOST_REFERENCES: Final = 6
+_MOST_NODES: Final = 20_000
 
 
 def plain(schema: Mapping[str, Any]) -> Schema:
     """Returns an equivalent schema without ``$ref``, ``const`` and avoidable ``anyOf``.
 
     A reference to itself, directly or through others, ends as ``{}`` (anything); so does one that
-    leads nowhere, or through more than six others.
+    leads nowhere, or through more than six others, and all that is beyond 20,000 inlined schemas.
     """
-    return _plain(schema, schema, ())
+    return _Inliner(schema).plain(schema, ())
 
 
-def _plain(node: Any, root: Mapping[str, Any], path: tuple[str, ...]) -> Schema:
-    if not isinstance(node, Mapping) or len(path) > _DEEPEST:
-        return {}
-    reference = node.get("$ref")
-    if isinstance(reference, str):
-        if reference in path or sum(map(bool, path)) >= _MOST_REFERENCES:
+class _Inliner:
+    """Inlines the references to one root; it counts schemas, which inlining can multiply."""
+
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self._root = root
+        self._nodes = 0
+
+    def plain(self, node: Any, path: tuple[str, ...]) -> Schema:
+        self._nodes += 1
+        if not isinstance(node, Mapping) or len(path) > _DEEPEST or self._nodes > _MOST_NODES:
             return {}
-        aside = {key: value for key, value in node.items() if key != "$ref"}
-        target = _resolve(reference, root)
-        return _plain({**target, **aside}, root, (*path, reference))
-    inner = (*path, "")
-    out: Schema = {}
-    for key, value in node.items():
-        if key == "properties" and isinstance(value, Mapping):
-            out[key] = {name: _plain(item, root, inner) for name, item in value.items()}
-        elif key in ("items", "additionalProperties") and isinstance(value, Mapping):
-            out[key] = _plain(value, root, inner)
-        elif key in (*_UNIONS, "allOf") and isinstance(value, list):
-            out[key] = [_plain(item, root, inner) for item in value]
-        elif key not in _DEFINITIONS:
-            out[key] = value
-    return _without_union(_without_const(out))
+        reference = node.get("$ref")
+        if isinstance(reference, str):
+            if reference in path or sum(map(bool, path)) >= _MOST_REFERENCES:
+                return {}
+            aside = {key: value for key, value in node.items() if key != "$ref"}
+            target = _resolve(reference, self._root)
+            return self.plain({**target, **aside}, (*path, reference))
+        inner = (*path, "")
+        out: Schema = {}
+        for key, value in node.items():
+            if key == "properties" and isinstance(value, Mapping):
+                out[key] = {name: self.plain(item, inner) for name, item in value.items()}
+            elif key in ("items", "additionalProperties") and isinstance(value, Mapping):
+                out[key] = self.plain(value, inner)
+            elif key in (*_UNIONS, "allOf") and isinstance(value, list):
+                out[key] = [self.plain(item, inner) for item in value]
+            elif key not in _DEFINITIONS:
+                out[key] = value
+        return _without_union(_without_const(out))
 
 
 def _resolve(reference: str, root: Mapping[str, Any]) -> Mapping[str, Any]:
