@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 from types import TracebackType
@@ -77,5 +76,5 @@ class Server:
         try:
             with urllib.request.urlopen(self.url + "/health", timeout=5):
                 return True
-        except (urllib.error.URLError, ConnectionError):
+        except OSError:  # refused, not ready, or too busy to answer in time
             return False
