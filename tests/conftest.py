@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import importlib.resources
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -35,9 +37,33 @@ def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def demo_path(home: Path) -> Path:
-    """The demo model, expanded and converted as set-up does it."""
+    """The demo model, expanded and converted as set-up does it.
+
+    It is kept in build/ from one test run to the next, as long as nothing it is made of changes.
+    """
+    path = home / "models" / "demo.safetensors"
+    kept = ROOT / "build" / "demo" / f"{_demo_digest()}.safetensors"
+    if kept.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(kept, path)
+        return path
     subprocess.run([sys.executable, ROOT / "tools" / "demo" / "prepare.py"], check=True)
-    return home / "models" / "demo.safetensors"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    draft = kept.with_suffix(f".{os.getpid()}")
+    shutil.copyfile(path, draft)
+    draft.replace(kept)
+    return path
+
+
+def _demo_digest() -> str:
+    """Of all that the demo model is made of."""
+    digest = hashlib.sha256()
+    sources = [ROOT / "tools" / "demo" / "weights.safetensors"]
+    for folder in ("tools/demo", "tools/convert"):
+        sources += sorted((ROOT / folder).glob("*.py"))
+    for source in sources:
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 @pytest.fixture(scope="session")
