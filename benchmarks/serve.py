@@ -1,0 +1,162 @@
+"""How the server holds up when several clients stream at once.
+
+    python -m benchmarks.serve [MODEL | --shape 20b] [--streams N] [--tokens N] [--json]
+
+One server process on the CPU backend; each prompt runs alone, then all run together, greedily.
+Reported: whether every stream got the tokens it got alone, total decode tokens per second together
+over one stream's, and the gaps between tokens of a running stream while long prompts arrive,
+beside the time one prefill chunk takes in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gzip
+import importlib.resources
+import json
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+
+from tests.server.running import running
+
+VOCAB_WORDS = 100_000
+"""Prompts are random ordinary ids below this."""
+
+
+@dataclass
+class Told:
+    """One stream: its text, when pieces of it came (seconds), and its tokens."""
+
+    text: str = ""
+    times: list[float] = field(default_factory=list)
+    tokens: int = 0
+
+
+async def stream(client: httpx.AsyncClient, prompt: list[int], tokens: int) -> Told:
+    """Completes a prompt of ids greedily."""
+    told = Told()
+    body = {
+        "model": "bench",
+        "prompt": prompt,
+        "max_tokens": tokens,
+        "temperature": 0,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    async with client.stream("POST", "/v1/completions", json=body, timeout=None) as reply:
+        if reply.status_code != 200:
+            raise SystemExit((await reply.aread()).decode())
+        async for line in reply.aiter_lines():
+            if not line.startswith("data: {"):
+                continue
+            chunk = json.loads(line.removeprefix("data: "))
+            if chunk.get("usage"):
+                told.tokens = chunk["usage"]["completion_tokens"]
+            for choice in chunk["choices"]:
+                if choice["text"]:
+                    told.text += choice["text"]
+                    told.times.append(time.perf_counter())
+    return told
+
+
+def rate(streams: list[Told]) -> float:
+    """Tokens per second while all of them decode: from the last first token to the first end."""
+    begin = max(told.times[0] for told in streams)
+    end = min(told.times[-1] for told in streams)
+    total = 0.0
+    for told in streams:
+        pieces = sum(begin < moment <= end for moment in told.times)
+        total += pieces * told.tokens / len(told.times)  # a piece may complete several tokens
+    return total / (end - begin)
+
+
+async def gaps(client: httpx.AsyncClient, plan: argparse.Namespace, rng: Any) -> dict[str, float]:
+    """A running stream's gaps while prompts of several chunks arrive, and one chunk's own time."""
+    chunk = plan.chunk
+    ids = [rng.integers(0, VOCAB_WORDS, n).tolist() for n in (chunk + 1, plan.prompt)]
+    begun = time.perf_counter()
+    await stream(client, ids[0], 1)
+    chunk_seconds = time.perf_counter() - begun
+    running = asyncio.create_task(stream(client, ids[1], 2 * plan.tokens))
+    for _ in range(2):
+        await stream(client, rng.integers(0, VOCAB_WORDS, 2 * chunk + 1).tolist(), 1)
+    told = await running
+    between = np.diff(told.times)
+    return {
+        "chunk_seconds": chunk_seconds,
+        "gap_median": float(np.median(between)),
+        "gap_p99": float(np.quantile(between, 0.99)),
+        "gap_max": float(between.max()),
+    }
+
+
+async def measure(url: str, plan: argparse.Namespace) -> dict[str, Any]:
+    """Runs everything against one server."""
+    rng = np.random.default_rng(0)
+    prompts = [rng.integers(0, VOCAB_WORDS, plan.prompt).tolist() for _ in range(plan.streams)]
+    async with httpx.AsyncClient(base_url=url) as client:
+        await stream(client, prompts[0][:2], 4)  # warms up
+        alone = [await stream(client, prompt, plan.tokens) for prompt in prompts]
+        together = await asyncio.gather(
+            *(stream(client, prompt, plan.tokens) for prompt in prompts)
+        )
+        between = await gaps(client, plan, rng)
+    single = statistics.median(rate([told]) for told in alone)
+    many = rate(together)
+    return {
+        "streams": plan.streams,
+        "same_text": sum(a.text == b.text for a, b in zip(alone, together, strict=True)),
+        "tps_alone": single,
+        "tps_together": many,
+        "ratio": many / single,
+        **between,
+    }
+
+
+def random_model(folder: str, shape: str) -> str:
+    """A model file of random weights that has a vocabulary."""
+    from gptoss_metal import convert
+
+    packed = importlib.resources.files("bpe_openai") / "data" / "o200k_base.tiktoken.gz"
+    vocabulary = gzip.decompress(packed.read_bytes())
+    target = Path(folder) / f"random-{shape}.safetensors"
+    config = convert.SHAPES[shape]
+    return str(convert.write_random_model(target, config, tokenizer_bytes=vocabulary))
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("model", nargs="?", default="demo", help="a name or a path")
+    parser.add_argument("--shape", choices=["20b", "120b"], help="random weights of this shape")
+    parser.add_argument("--folder", help="where to write them; a temporary one by default")
+    parser.add_argument("--streams", type=int, default=8)
+    parser.add_argument("--tokens", type=int, default=32)
+    parser.add_argument("--prompt", type=int, default=24)
+    parser.add_argument("--chunk", type=int, default=128)
+    parser.add_argument("--json", action="store_true")
+    plan = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=plan.folder) as folder:
+        model = random_model(folder, plan.shape) if plan.shape else plan.model
+        options = ("--parallel", str(plan.streams), "--chunk", str(plan.chunk))
+        with running(
+            model, "--served-model-name", "bench", "--disk-cache", "0", *options
+        ) as server:
+            found = asyncio.run(measure(server.url, plan))
+    if plan.json:
+        print(json.dumps(found))
+        return
+    for name, value in found.items():
+        print(f"{name:16} {value:.3f}" if isinstance(value, float) else f"{name:16} {value}")
+
+
+if __name__ == "__main__":
+    main()
