@@ -152,6 +152,8 @@ def _namespaces(owner: tuple[int, int]) -> list[str]:
 
 
 def _files(place: Place, limits: Limits, python: Path) -> list[str]:
+    """The file system; what comes later covers what was before."""
+    scratch = ("--perms", "1777", "--size", str(limits.scratch), "--tmpfs")
     out = ["--ro-bind", "/usr", "/usr"]
     for name in _SYSTEM:
         path = Path("/") / name
@@ -159,9 +161,12 @@ def _files(place: Place, limits: Limits, python: Path) -> list[str]:
             out += ["--symlink", os.readlink(path), str(path)]
         elif path.is_dir():
             out += ["--ro-bind", str(path), str(path)]
+    out += ["--proc", "/proc", "--dev", "/dev", *scratch, "/dev/shm", "--remount-ro", "/dev"]
+    out += [*scratch, "/tmp"]
     folders = readable(python)
     for parent in _parents([*folders, *map(Path, (WORK, SOCKETS, HOME, "/etc/passwd"))]):
-        out += ["--perms", "0755", "--dir", str(parent)]
+        if parent != Path("/tmp"):
+            out += ["--perms", "0755", "--dir", str(parent)]
     for path in [*place.etc.iterdir(), *(Path("/etc") / name for name in _ETC)]:
         if path.exists():
             out += ["--ro-bind", str(path), f"/etc/{path.name}"]
@@ -169,13 +174,5 @@ def _files(place: Place, limits: Limits, python: Path) -> list[str]:
         out += ["--ro-bind", str(folder), str(folder)]
     for folder in hidden(folders):
         out += ["--tmpfs", str(folder), "--remount-ro", str(folder)]
-    size = ("--perms", "1777", "--size", str(limits.scratch), "--tmpfs")
-    return [
-        *out,
-        *("--proc", "/proc", "--dev", "/dev"),
-        *(*size, "/dev/shm", "--remount-ro", "/dev"),
-        *(*size, "/tmp", *size, HOME),
-        *("--bind", str(place.work), WORK, "--bind", str(place.sockets), SOCKETS),
-        *("--ro-bind", str(INSIDE), PROGRAM),
-        *("--remount-ro", "/"),
-    ]
+    out += [*scratch, HOME, "--bind", str(place.work), WORK, "--bind", str(place.sockets), SOCKETS]
+    return [*out, "--ro-bind", str(INSIDE), PROGRAM, "--remount-ro", "/"]

@@ -6,9 +6,11 @@ never connected again, for by then something else may stand at its place.
 
 from __future__ import annotations
 
+import socket as unix
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import zmq
@@ -28,11 +30,13 @@ class Execution:
 
     Attributes:
         id: of the request.
+        begun: whether the kernel has taken it up.
         replied: when the reply came; None before.
         idle: whether the kernel said that it is done, behind all output.
     """
 
     id: str
+    begun: bool = False
     replied: float | None = None
     idle: bool = False
 
@@ -57,6 +61,11 @@ class Channels:
         self._shell = self._connect(zmq.DEALER, place.socket("shell"))
         self._iopub = self._connect(zmq.SUB, place.socket("iopub"))
 
+    @staticmethod
+    def open(place: Place) -> bool:
+        """Whether the kernel listens on both channels, which must be so before they are made."""
+        return all(_listens(place.socket(name)) for name in ("shell", "iopub"))
+
     def greet(self) -> Execution:
         """Asks the kernel who it is; both channels work once the answer is complete."""
         return self._send("kernel_info_request", {})
@@ -80,6 +89,7 @@ class Channels:
                 kind, about, content = message
                 if about != execution.id:
                     continue
+                execution.begun = True
                 if socket is self._shell:
                     execution.replied = time.monotonic()
                 elif kind == "status":
@@ -91,13 +101,14 @@ class Channels:
         """Closes the sockets."""
         self._context.destroy(linger=0)
 
-    def _connect(self, kind: int, address: str) -> zmq.Socket[bytes]:
+    def _connect(self, kind: int, path: Path) -> zmq.Socket[bytes]:
         socket = self._context.socket(kind)
         socket.setsockopt(zmq.MAXMSGSIZE, MOST_BYTES)
         socket.setsockopt(zmq.RCVHWM, MOST_WAITING)
+        socket.setsockopt(zmq.RECONNECT_IVL, -1)
         if kind == zmq.SUB:
             socket.subscribe(b"")
-        socket.connect(address)
+        socket.connect(f"ipc://{path}")
         self._poller.register(socket, zmq.POLLIN)
         return socket
 
@@ -117,3 +128,8 @@ class Channels:
                 return str(message["header"]["msg_type"]), about, dict(message["content"])
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 continue  # not of Jupyter's protocol, or signed with another key
+
+
+def _listens(path: Path) -> bool:
+    with unix.socket(unix.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0

@@ -23,6 +23,7 @@ from gptoss_metal.tools.python.sandbox import Sandbox
 START_SECONDS: Final = 60.0
 WATCH_SECONDS: Final = 0.2
 TICK: Final = 0.1
+START_TICK: Final = 0.02
 SAID_BYTES: Final = 4096
 NO_START: Final = (
     "[python] the sandbox does not start: {}. Try: allow user namespaces "
@@ -91,6 +92,7 @@ class Kernel:
         interrupted = False
         while not execution.complete:
             channels.collect(execution, output, TICK)
+            output.begun = execution.begun
             if cancel.is_set():
                 self.kill("the call was cancelled")
             if not self.alive:
@@ -127,17 +129,20 @@ class Kernel:
         if self._problem is not None or self._process is None or self._processes is None:
             raise self._problem or Error(NO_START.format("nothing was started"))
         self._running.set()
-        self._channels = Channels(self.place)
         until = time.monotonic() + START_SECONDS
         greeting = Execution("")
         while not (greeting.idle and greeting.complete):
+            if not self.alive or time.monotonic() > until:
+                self.kill(f"it did not answer within {START_SECONDS:g} seconds")
+                raise Error(NO_START.format(_last_words(self._process) or self.death))
+            if self._channels is None:
+                time.sleep(START_TICK)
+                self._channels = Channels(self.place) if Channels.open(self.place) else None
+                continue
             # Asked again if only the reply came: the subscription was not yet in force.
             if not greeting.id or greeting.complete:
                 greeting = self._channels.greet()
             self._channels.collect(greeting, Output(0), TICK)
-            if not self.alive or time.monotonic() > until:
-                self.kill(f"it did not answer within {START_SECONDS:g} seconds")
-                raise Error(NO_START.format(_last_words(self._process) or self.death))
         if self._process.stderr is not None:
             self._process.stderr.close()
         self._halt(self._processes)

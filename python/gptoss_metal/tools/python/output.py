@@ -23,7 +23,9 @@ class Output:
         self._tail = ""
         self._dropped = 0
         self.failed = False
-        """Whether the code raised an exception."""
+        """Whether the code raised an exception, or the kernel ended."""
+        self.begun = False
+        """Whether the kernel took the code up at all."""
 
     def message(self, kind: str, content: Mapping[str, Any]) -> None:
         """Takes a message of the kernel's; others than output are ignored."""

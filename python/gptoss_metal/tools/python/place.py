@@ -68,9 +68,9 @@ class Place:
             "signature_scheme": "hmac-sha256",
         }
 
-    def socket(self, channel: str) -> str:
-        """The address of a channel, for zmq on this side."""
-        return f"ipc://{self.sockets}/k-{CHANNELS.index(channel) + 1}"
+    def socket(self, channel: str) -> Path:
+        """The unix socket of a channel."""
+        return self.sockets / f"k-{CHANNELS.index(channel) + 1}"
 
     def write(self, sockets: str, home: str, owner: tuple[int, int]) -> None:
         """Writes the kernel's files.

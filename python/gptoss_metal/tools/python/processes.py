@@ -71,9 +71,9 @@ class Processes:
 
     def kill(self) -> None:
         """Kills them all at once."""
-        with contextlib.suppress(psutil.NoSuchProcess):
-            for process in (*self._holder.children(), self._holder):
-                process.kill()  # a namespace's first process takes the others with it
+        for process in (*self._all(), self._holder):  # a namespace's first takes the others along
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def _belongs(self, process: psutil.Process, kernel: psutil.Process) -> bool:
         with contextlib.suppress(psutil.NoSuchProcess):

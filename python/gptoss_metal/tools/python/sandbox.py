@@ -105,4 +105,4 @@ def readable(python: Path) -> list[Path]:
 def hidden(folders: Sequence[Path]) -> list[Path]:
     """What must not be seen of readable folders: the model store, if it lies in one."""
     store = home().absolute()
-    return [store] if store.is_dir() and any(store.is_relative_to(f) for f in folders) else []
+    return [store] if any(store.is_relative_to(f) for f in folders) and store.is_dir() else []

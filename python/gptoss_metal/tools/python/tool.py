@@ -50,6 +50,9 @@ class Python:
             self._cancel.clear()
             kernel = self._ready()
             output = kernel.run(code, self._cancel)
+            if not kernel.alive and not output.begun and not self._cancel.is_set():
+                kernel = self._ready()  # the one before was about to end
+                output = kernel.run(code, self._cancel)
             if self._lost:
                 output.note(FRESH)
             self._lost = not kernel.alive

@@ -1,0 +1,30 @@
+"""Fixtures of the tools' tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bwrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """bubblewrap: the system's, or one that is unpacked for the tests."""
+    if not sys.platform.startswith("linux"):
+        yield ""
+        return
+    folder = ROOT / "build" / "bubblewrap"
+    done = subprocess.run(
+        ["sh", ROOT / "packaging" / "bubblewrap.sh", folder],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GPTOSS_METAL_BWRAP", done.stdout.strip())
+        yield os.environ["GPTOSS_METAL_BWRAP"]

@@ -1,0 +1,1 @@
+"""The python tool: what it does, and what it cannot do."""

@@ -1,0 +1,143 @@
+"""What lies outside the sandbox, and notices when something comes out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gptoss_metal.tools.python.limits import Limits
+from gptoss_metal.tools.python.place import CONNECTION, Place
+from gptoss_metal.tools.python.sandbox import INSIDE, Launch
+
+SECRET = "correct horse battery staple"
+
+
+@dataclass
+class World:
+    """Listeners, files and a process of the test's.
+
+    Attributes:
+        folder: files that nobody may read or change.
+        victim: a process that has the secret in its environment.
+        ports: of the listeners, by kind (``tcp``, ``udp``).
+        heard: what listeners were sent or asked, by kind.
+        inherited: descriptor of an open file with the secret, which children may inherit.
+    """
+
+    folder: Path
+    victim: subprocess.Popen[bytes]
+    ports: dict[str, int] = field(default_factory=dict)
+    heard: list[str] = field(default_factory=list)
+    inherited: int = -1
+
+    @property
+    def secret(self) -> Path:
+        """A file with the secret."""
+        return self.folder / "secret.txt"
+
+    @property
+    def path_socket(self) -> Path:
+        """A unix socket somebody listens on."""
+        return self.folder / "unix.sock"
+
+    @property
+    def abstract_socket(self) -> str:
+        """A unix socket without a file."""
+        return f"gptoss-metal-{os.getpid()}"
+
+    def held(self) -> dict[str, object]:
+        """What the folder holds: contents, rights and numbers of links."""
+        found: dict[str, object] = {}
+        for path in sorted(self.folder.rglob("*")):
+            status = path.lstat()
+            content = path.read_bytes() if path.is_file() else b""
+            found[path.name] = content, status.st_mode, status.st_nlink
+        return found
+
+    def victim_is_well(self) -> bool:
+        """Whether the process runs, and nobody traces it."""
+        if self.victim.poll() is not None:
+            return False
+        status = Path(f"/proc/{self.victim.pid}/status")
+        return not status.exists() or "TracerPid:\t0" in status.read_text()
+
+
+@contextmanager
+def open_world(folder: Path) -> Iterator[World]:
+    """A world with everything in it."""
+    folder.mkdir()
+    with contextlib.ExitStack() as stack:
+        victim = subprocess.Popen(
+            [sys.executable, "-c", "import time; time.sleep(600)"],
+            env={"TOKEN": SECRET},
+            start_new_session=True,  # an attack may kill its group
+        )
+        stack.callback(victim.wait)
+        stack.callback(victim.kill)
+        world = World(folder, victim)
+        world.secret.write_text(SECRET)
+        world.inherited = os.open(world.secret, os.O_RDONLY)
+        os.set_inheritable(world.inherited, True)
+        stack.callback(os.close, world.inherited)
+        for kind, family, how, address in (
+            ("tcp", socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0)),
+            ("udp", socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 0)),
+            ("path", socket.AF_UNIX, socket.SOCK_STREAM, str(world.path_socket)),
+            ("abstract", socket.AF_UNIX, socket.SOCK_STREAM, "\0" + world.abstract_socket),
+        ):
+            listener = stack.enter_context(socket.socket(family, how))
+            listener.bind(address)
+            if family == socket.AF_INET:
+                world.ports[kind] = listener.getsockname()[1]
+            if how == socket.SOCK_STREAM:
+                listener.listen()
+            threading.Thread(target=_listen, args=(listener, kind, world), daemon=True).start()
+            stack.callback(_shut, listener)
+        yield world
+
+
+def _listen(listener: socket.socket, kind: str, world: World) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            if listener.type == socket.SOCK_DGRAM:
+                if not listener.recv(1000):
+                    return
+            else:
+                listener.accept()[0].close()
+            world.heard.append(kind)
+
+
+def _shut(listener: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@dataclass(frozen=True)
+class NoSandbox:
+    """The same kernel with nothing around it, and a descriptor to inherit: for planted breaches."""
+
+    inherited: int
+
+    @contextmanager
+    def launch(self, place: Place, limits: Limits, python: Path) -> Iterator[Launch]:
+        place.write(str(place.sockets), str(place.work), (os.getuid(), os.getgid()))
+        arguments = ["--rlimits", str(1 << 40), "100000", str(1 << 40), "100000"]
+        program: Sequence[str] = [
+            str(python),
+            str(INSIDE / "start.py"),
+            str(place.sockets / CONNECTION),
+            *arguments,
+        ]
+        # Two shells around it, where bubblewrap has two processes.
+        inner = f'cd "{place.work}" && "$@"; exit'
+        command = ["sh", "-c", 'sh -c "$0" "$@"; exit', inner, "sh", *program]
+        environment = {**os.environ, "IPYTHONDIR": str(place.work / "ipython")}
+        yield Launch(command, environment, [self.inherited])
