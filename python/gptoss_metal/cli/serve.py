@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -12,8 +12,16 @@ from gptoss_metal.cli.serve_options import Duration, engine_options, intake_opti
 
 if TYPE_CHECKING:
     from gptoss_metal.engine.engine import Engine
+    from gptoss_metal.harmony.tools import BuiltIn
     from gptoss_metal.server.app import Rules
     from gptoss_metal.server.loader import Loader
+
+TOOLS: Final[dict[str, tuple[BuiltIn, ...]]] = {
+    "all": ("browser", "python"),
+    "browser": ("browser",),
+    "python": ("python",),
+    "none": (),
+}
 
 
 @click.command()
@@ -40,6 +48,13 @@ if TYPE_CHECKING:
 @engine_options
 @intake_options
 @click.option(
+    "--tools",
+    type=click.Choice(list(TOOLS)),
+    default="all",
+    show_default=True,
+    help="Built-in tools that requests may ask for; code runs in a sandbox without a network.",
+)
+@click.option(
     "--grace",
     type=Duration(),
     default="20s",
@@ -56,6 +71,7 @@ def serve(
     It listens on this machine alone, unless --host says otherwise; then it needs an API key.
     """
     rules = _rules(host, options)
+    from gptoss_metal.server.builtin import BuiltIns
     from gptoss_metal.server.loader import Loader
     from gptoss_metal.server.run import listen, serve_until_stopped, url
     from gptoss_metal.server.served import Served
@@ -64,7 +80,9 @@ def serve(
 
     path = find(model)
     loader = Loader(lambda: shared.load(str(path), options))
-    turns = Turns(_engine(loader, options), loader, log_prompts=options["log_prompts"])
+    tools = BuiltIns(TOOLS[options["tools"]])
+    engine = _engine(loader, options)
+    turns = Turns(engine, loader, tools, log_prompts=options["log_prompts"])
     served = Served(names or (_name(model),), turns)
     bound = listen(host, port)
     click.echo(f"serving {served.names[0]} at {url(bound)}", err=True)

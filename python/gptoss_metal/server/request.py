@@ -19,7 +19,7 @@ class TurnRequest:
     """One turn.
 
     Attributes:
-        model: as the client named it; decides the defaults (see `Served.turn`).
+        model: as the client named it; decides the defaults (see `Served.open`).
         messages: Chat Completions' dictionaries, see `gptoss_metal.harmony.messages`.
         tools: functions and custom tools that the client runs, under the client's own names.
         tool_choice: which of them.

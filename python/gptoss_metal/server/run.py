@@ -112,6 +112,7 @@ class Server(uvicorn.Server):
         """Takes no new requests, and waits for the running ones."""
         self._loading.cancel()
         await asyncio.gather(super().shutdown(sockets), self._turns.engine.stop(self._grace))
+        await asyncio.to_thread(self._turns.builtins.close)
 
     async def _until_loaded(self) -> None:
         """Ends the server if there is no model to serve."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -71,18 +70,14 @@ class Served:
         """What clients may call the model: `names`, then the aliases of it."""
         return aliases.served_names(self.names, self.model.info.path)
 
-    def turn(self, request: TurnRequest) -> AsyncGenerator[Event, None]:
-        """Runs a turn of a model by its name, with the defaults of its alias; see `Turns.start`."""
-        return self.metrics.watch(self.turns.start(self._complete(request)))
-
     async def open(self, request: TurnRequest) -> AsyncGenerator[Event, None]:
-        """`turn`, with the prompt rendered off the event loop: a handler's way to start a turn.
+        """Runs a turn of a model by its name, with the defaults of its alias; see `Turns.open`.
 
         Raises:
             Problem: the request is refused; nothing has been sent yet.
         """
-        prepared = await asyncio.to_thread(self.turns.prepare, self._complete(request))
-        return self.metrics.watch(self.turns.run(prepared))
+        full = request.with_defaults(self.preset(request.model))
+        return self.metrics.watch(await self.turns.open(full))
 
     async def open_raw(self, request: RawRequest) -> AsyncGenerator[Token | RawDone, None]:
         """Continues tokens without harmony; the last item is a `RawDone`.
@@ -92,6 +87,3 @@ class Served:
         """
         self.check_name(request.model)
         return self.metrics.watch(self.turns.raw(request))
-
-    def _complete(self, request: TurnRequest) -> TurnRequest:
-        return request.with_defaults(self.preset(request.model))

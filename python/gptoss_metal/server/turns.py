@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Final
 
 from gptoss_metal.chat import Turn
@@ -15,6 +17,7 @@ from gptoss_metal.engine.stream import Stream
 from gptoss_metal.errors import Error
 from gptoss_metal.events import Done, Event, Token
 from gptoss_metal.harmony.vocabulary import Vocabulary
+from gptoss_metal.server.builtin import BuiltIns
 from gptoss_metal.server.loader import Card, Loader
 from gptoss_metal.server.problem import Problem
 from gptoss_metal.server.prompts import Prepared, prepare, prepare_raw
@@ -22,6 +25,7 @@ from gptoss_metal.server.raw import RawDone, RawRequest
 from gptoss_metal.server.replay import Replay
 from gptoss_metal.server.request import TurnRequest
 from gptoss_metal.text import Spelling
+from gptoss_metal.tools import loop
 
 _LOG: Final = logging.getLogger("gptoss_metal.prompts")
 
@@ -32,12 +36,21 @@ class Turns:
     Args:
         engine: computes them.
         loader: knows the model.
+        builtins: the tools that the server runs itself.
         log_prompts: write prompts and answers to the log.
     """
 
-    def __init__(self, engine: Engine, loader: Loader, *, log_prompts: bool = False) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        loader: Loader,
+        builtins: BuiltIns | None = None,
+        *,
+        log_prompts: bool = False,
+    ) -> None:
         self.engine = engine
         self.loader = loader
+        self.builtins = builtins or BuiltIns()
         self._replay = Replay()
         self._log_prompts = log_prompts
 
@@ -62,21 +75,51 @@ class Turns:
             _LOG.info("prompt: %s", json.dumps(text, ensure_ascii=False))
         return prepared
 
-    def run(self, prepared: Prepared) -> AsyncGenerator[Event, None]:
-        """Runs a turn; closing the generator cancels it.
+    async def open(self, request: TurnRequest) -> AsyncGenerator[Event, None]:
+        """Starts a turn, or if it has built-in tools as many turns as they take.
 
         Returns:
-            Its events; the last one is `Done`.
+            Its events; the last one is `Done`. Closing the generator cancels.
 
         Raises:
-            Problem: there is no room for it now. Raised here, before the first event, so that it
-                becomes an HTTP status.
+            Problem: the request cannot be read, is too long, or finds no room. Raised here, before
+                the first event, so that it becomes an HTTP status.
         """
+        if request.builtins:
+            await asyncio.to_thread(self.builtins.check, request.builtins, self.card.vocabulary)
+        first = await self._start(request)
+        events = self._with_tools(request, first) if request.builtins else first
+        return self._remembered(events, request)
+
+    async def _start(self, request: TurnRequest) -> AsyncGenerator[Event, None]:
+        prepared = await asyncio.to_thread(self.prepare, request)
         return self._events(prepared, self._submit(prepared.job))
 
-    def start(self, request: TurnRequest) -> AsyncGenerator[Event, None]:
-        """`prepare` and `run`."""
-        return self.run(self.prepare(request))
+    async def _with_tools(
+        self, request: TurnRequest, first: AsyncGenerator[Event, None]
+    ) -> AsyncGenerator[Event, None]:
+        started = [first]
+
+        async def start(turn: TurnRequest) -> AsyncGenerator[Event, None]:
+            return started.pop() if started else await self._start(turn)
+
+        messages = self._replay.restore(request.messages)
+        async with (
+            self.builtins.borrow(messages, self.card.vocabulary) as toolbox,
+            aclosing(await loop.run(start, request, toolbox)) as events,
+        ):
+            async for event in events:
+                yield event
+
+    async def _remembered(
+        self, events: AsyncGenerator[Event, None], request: TurnRequest
+    ) -> AsyncGenerator[Event, None]:
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, Done):
+                    self._replay.remember(event.message, request.messages)
+                    self._log_answer(event)
+                yield event
 
     def raw(self, request: RawRequest) -> AsyncGenerator[Token | RawDone, None]:
         """Continues tokens without harmony; the last item is a `RawDone`.
@@ -104,16 +147,13 @@ class Turns:
                 if turn.over:
                     break
             for event in map(names.event, turn.finish()):
-                if isinstance(event, Done):
-                    self._end(event, request)
                 yield event
         except Error as failure:
             raise failed(failure) from failure
         finally:
             await stream.aclose()
 
-    def _end(self, done: Done, request: TurnRequest) -> None:
-        self._replay.remember(done.message, request.messages)
+    def _log_answer(self, done: Done) -> None:
         if self._log_prompts:
             said = {key: done.message[key] for key in done.message if key != "harmony"}
             _LOG.info("answer: %s", json.dumps(said, ensure_ascii=False))

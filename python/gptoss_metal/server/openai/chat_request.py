@@ -73,7 +73,7 @@ def read_chat(body: Mapping[str, Any]) -> ChatRequest:
         model=model,
         messages=read_messages(fields),
         tools=tools,
-        tool_choice=read_choice(fields, tools),
+        tool_choice=read_choice(fields, tools, builtins),
         builtins=builtins,
         response_format=_response_format(fields),
         reasoning_effort=_effort(fields, reasoning),

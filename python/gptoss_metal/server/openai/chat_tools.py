@@ -37,13 +37,15 @@ def read_tools(fields: Fields) -> tuple[list[Tool], list[BuiltIn]]:
     if len(given) > MOST_TOOLS:
         raise Problem(f"[serve] {len(given)} tools. Try: up to {MOST_TOOLS}.", param="tools")
     tools: list[Tool] = []
-    builtins: list[BuiltIn] = ["browser"] if fields.body.get("web_search_options") else []
+    builtins: list[BuiltIn] = []
+    if fields.object("web_search_options") is not None:
+        builtins.append("browser")
     for number, item in enumerate(given):
         inner = Fields(item if isinstance(item, Mapping) else {}, f"{fields.where}tools[{number}].")
         kind = inner.choice("type", ("function", "custom", *BUILTINS))
         if kind is None:
             raise inner.wrong("type", "function or custom")
-        if kind in BUILTINS:
+        if isinstance(kind, str) and kind in BUILTINS:
             builtins.append(BUILTINS[kind])
         else:
             tools.append(_tool(inner.inner(kind), kind))
@@ -51,7 +53,9 @@ def read_tools(fields: Fields) -> tuple[list[Tool], list[BuiltIn]]:
     return tools, list(dict.fromkeys(builtins))
 
 
-def read_choice(fields: Fields, tools: Sequence[Tool]) -> ToolChoice:
+def read_choice(
+    fields: Fields, tools: Sequence[Tool], builtins: Sequence[BuiltIn] = ()
+) -> ToolChoice:
     """Which tools the model may or must call.
 
     Raises:
@@ -71,8 +75,9 @@ def read_choice(fields: Fields, tools: Sequence[Tool]) -> ToolChoice:
         names = [_named(item, fields) for item in allowed.items("tools")]
     else:
         mode, names = "required", [_named(given, fields)]
-    unknown = [name for name in names or () if name not in {tool.name for tool in tools}]
-    if unknown or not tools:
+    known = {tool.name for tool in tools} | set(builtins)
+    unknown = [name for name in names or () if name not in known]
+    if unknown or not (tools or builtins):
         what = f"the tool {unknown[0]!r}, which is not among tools" if unknown else "a tool"
         raise Problem(
             f"[serve] tool_choice asks for {what}, and tools has {len(tools)}. "
@@ -86,6 +91,8 @@ def read_choice(fields: Fields, tools: Sequence[Tool]) -> ToolChoice:
 
 def _named(choice: Any, fields: Fields) -> str:
     kind = choice.get("type") if isinstance(choice, Mapping) else None
+    if isinstance(kind, str) and kind in BUILTINS:
+        return BUILTINS[kind]
     body = choice.get(kind) if kind in ("function", "custom") else None
     name = body.get("name") if isinstance(body, Mapping) else None
     if not isinstance(name, str):
