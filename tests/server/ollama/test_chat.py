@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from gptoss_metal import aliases
 from gptoss_metal.preset import Preset
+from gptoss_metal.server.served import Served
 from tests.server.ollama.ask import COUNTS, PARIS, SUM, WEATHER, ask, lines, refused
 
 
@@ -235,3 +236,21 @@ def test_num_ctx(client: TestClient) -> None:
     assert "context" in refused(
         client, "/api/chat", messages=[{"role": "user", "content": "word " * 900}], options=options
     )
+
+
+def test_a_tool_loop_computes_only_what_is_new(client: TestClient, served: Served) -> None:
+    """Ollama's clients drop a call's id; what the model wrote is replayed all the same."""
+
+    def cached() -> int:
+        return served.turns.engine.stats().cached_tokens
+
+    city = [{"role": "user", "content": "What is the weather in Lisbon?"}]
+    first = ask(client, "/api/chat", messages=city, tools=[WEATHER])
+    (call,) = first["message"]["tool_calls"]
+    asked = {"role": "assistant", "content": "", "tool_calls": [{"function": call["function"]}]}
+    result = {"role": "tool", "tool_name": "get_weather", "content": "20 degrees and rain"}
+    before = cached()
+    second = ask(client, "/api/chat", messages=[*city, asked, result], tools=[WEATHER])
+    known = first["prompt_eval_count"] + first["eval_count"] - 1  # the last one was not computed
+    assert second["prompt_eval_count"] > known
+    assert cached() - before >= known - 1
