@@ -13,8 +13,9 @@ ITEMS = {
     "reasoning": r"\+(?:Pr*RQ)*-",
     "function_call": r"\+f*F-",
     "custom_tool_call": r"\+c*C-",
-    "web_search_call": r"\+wsW-",
-    "code_interpreter_call": r"\+xk*KiX-",
+    # What the response's limit cuts is not run.
+    "web_search_call": r"\+(?:wsW)?-",
+    "code_interpreter_call": r"\+xk*K(?:iX)?-",
     "apply_patch_call": r"\+-",
     "shell_call": r"\+-",
     "local_shell_call": r"\+-",

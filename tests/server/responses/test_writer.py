@@ -188,15 +188,15 @@ def test_built_in_calls_that_the_limit_cuts() -> None:
         ("python", "code_interpreter_call"),
         ("browser.search", "web_search_call"),
     ]:
-        made = writer({"type": "web_search"}, {"type": "code_interpreter"})
-        for event in [CallOpened("call_1", recipient, recipient), CallDelta("call_1", "x")]:
-            list(made.read(event))
-        list(made.read(done("length")))
-        check_response(made.body)
-        (item,) = made.body["output"]
-        assert item["type"] == kind
-        assert item["status"] in ("incomplete", "failed")
-        assert made.body["status"] == "incomplete"
+        tools = [{"type": "web_search"}, {"type": "code_interpreter"}]
+        begun = [CallOpened("call_1", recipient, recipient), CallDelta("call_1", "x")]
+        cut = ToolCall("call_1", recipient, "x", recipient, False)
+        for events in ([*begun, done("length")], [*begun, cut, done("length")]):
+            wires = write(events, *tools)
+            (item,) = output_of(wires)
+            assert item["type"] == kind
+            assert item["status"] in ("incomplete", "failed")
+            assert wires[-1]["type"] == "response.incomplete"
 
 
 def test_a_cut_function_call_is_incomplete() -> None:

@@ -131,6 +131,7 @@ class CodeOutput(Output):
     def __init__(self, index: int, with_outputs: bool) -> None:
         super().__init__(index)
         self._with_outputs = with_outputs
+        self._whole = False
         self.code = ""
         self.outputs: list[Item] | None = None
 
@@ -158,6 +159,10 @@ class CodeOutput(Output):
     def called(self, call: ToolCall) -> Iterator[Wire]:
         """The code is complete."""
         self.code = call.arguments
+        yield from self._written()
+
+    def _written(self) -> Iterator[Wire]:
+        self._whole = True
         yield self.event("code_interpreter_call_code.done", code=self.code)
 
     def started(self) -> Iterator[Wire]:
@@ -170,6 +175,12 @@ class CodeOutput(Output):
         self.outputs = [{"type": "logs", "logs": finished.output}] if outputs is None else outputs
         yield self.event("code_interpreter_call.completed")
         yield self.done("completed")
+
+    def close(self, status: Status) -> Iterator[Wire]:
+        """Sends code that is not run."""
+        if not self._whole:
+            yield from self._written()
+        yield self.done(status)
 
 
 class SearchOutput(Output):
