@@ -44,14 +44,14 @@ def test_within_a_long_prompt(start: Starter) -> None:
     other = engine.submit(job(8, 30, constraint=gate))
     assert gate.reached.wait(PATIENT)
     stream = engine.submit(job(1000, 5))
-    while not any(step.prefilled and step.prefilled[0] == 2 for step in engine.recent_steps()):
+    while not any(piece[0] == 2 for step in engine.recent_steps() for piece in step.prefilled):
         threading.Event().wait(0.0005)  # the moment is the point: it is in the prompt now
     stream.cancel()
     assert ids(stream) == []
     gate.open.set()
     assert len(ids(other)) == 30
     assert engine.wait_idle(PATIENT)
-    computed = [step.prefilled for step in engine.recent_steps() if step.prefilled is not None]
+    computed = [piece for step in engine.recent_steps() for piece in step.prefilled]
     assert max(end for number, _, end in computed if number == 2) < 1000
     assert stream.progress.finish_reason == "cancelled"
     settled(engine)

@@ -101,16 +101,15 @@ def test_between_two_tokens_at_most_one_piece_is_computed(start: Starter) -> Non
         assert len(ids(stream)) == 4
     running.cancel()
     steps = engine.recent_steps()
-    decoder = steps[0].prefilled
-    assert decoder is not None
-    first = next(at for at, step in enumerate(steps) if decoder[0] in step.decoded)
-    last = max(at for at, step in enumerate(steps) if decoder[0] in step.decoded)
-    held = [step for step in steps[first : last + 1] if decoder[0] not in step.decoded]
+    ((decoder, _, _),) = steps[0].prefilled
+    first = next(at for at, step in enumerate(steps) if decoder in step.decoded)
+    last = max(at for at, step in enumerate(steps) if decoder in step.decoded)
+    held = [step for step in steps[first : last + 1] if decoder not in step.decoded]
     assert len(held) <= 4  # while the gate was closed, prompts had the device
     for step in steps:
-        if step.prefilled is not None:
-            _, begin, end = step.prefilled
-            assert 0 < end - begin <= 64
+        assert sum(end - begin for _, begin, end in step.prefilled) <= 64
+        for _, begin, end in step.prefilled:
+            assert begin < end
             assert end % 64 == 0 or end in (20, 900)
 
 
@@ -123,7 +122,7 @@ def test_prompts_take_turns(start: Starter) -> None:
     gate.open.set()
     for stream in (first, *streams):
         ids(stream)
-    turns = [step.prefilled[0] for step in engine.recent_steps() if step.prefilled is not None]
+    turns = [piece[0] for step in engine.recent_steps() for piece in step.prefilled]
     order = [number for number in turns if number > 1]
     assert len(order) == 30
     counts = dict.fromkeys(order, 0)
@@ -131,6 +130,20 @@ def test_prompts_take_turns(start: Starter) -> None:
         counts[number] += 1
         behind = max(counts.values()) - min(counts.values())
         assert behind <= 2  # one turn, and one that it had before the others came
+
+
+def test_short_prompts_share_a_step(start: Starter) -> None:
+    engine = start(slots=6)
+    gate = Gate(hold_after=0)
+    first = engine.submit(job(64, 2, constraint=gate))
+    assert gate.reached.wait(PATIENT)
+    with engine._desk.changed:  # so that all are there before the thread looks again
+        streams = [engine.submit(job(20, 2, seed=n)) for n in range(1, 6)]
+    gate.open.set()
+    for stream in (first, *streams):
+        assert len(ids(stream)) == 2
+    counts = [len(step.prefilled) for step in engine.recent_steps() if step.prefilled]
+    assert sorted(counts) in ([1, 2, 3], [1, 1, 1, 3], [1, 1, 2, 2])
 
 
 def test_from_asyncio(start: Starter) -> None:

@@ -48,7 +48,7 @@ def test_first_come_first_served(start: Starter) -> None:
     engine_order += [engine.submit(job(10 + n, 2, seed=n)) for n in range(1, 6)]
     gate.open.set()
     assert [len(ids(stream)) for stream in engine_order] == [2] * 6
-    prefilled = [step.prefilled for step in engine.recent_steps() if step.prefilled is not None]
+    prefilled = [piece for step in engine.recent_steps() for piece in step.prefilled]
     assert [end for _, _, end in prefilled] == [10, 11, 12, 13, 14, 15]
 
 
@@ -56,7 +56,7 @@ def test_the_time_follows_the_pace() -> None:
     steps = Steps()
     assert steps.retry_after([]) == 1
     for _ in range(100):
-        steps.add(Step((1,), None, 0.5))
+        steps.add(Step((1,), (), 0.5))
     assert steps.retry_after([(0, 10, 50)]) == 20  # 40 tokens at half a second
     assert steps.retry_after([(6, 0, 10), (0, 1, 1000)]) == 8  # three tokens' prompt and ten
     assert steps.retry_after([(0, 0, 100_000)]) == LONGEST_RETRY  # as long as nothing is known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence as Many
 from typing import Final
 
@@ -14,6 +15,9 @@ from gptoss_metal.engine.stream import Feed
 
 AHEAD: Final = 2048
 """Tokens that memory is reserved for at a time where a job names no limit."""
+SHORT: Final = 1.0
+"""Seconds that memory must be lacking though nothing runs, before a job is told so: another thread
+may still hold what was dropped."""
 
 
 class Admission:
@@ -32,6 +36,7 @@ class Admission:
         self._prefixes = prefixes
         self._chunk = chunk
         self._fetching: tuple[Entry, int] | None = None
+        self._short_since: float | None = None
 
     def admit(self, feed: Feed, running: Many[Sequence]) -> Sequence | None:
         """A sequence for a job, restored from the longest stored prefix; None if it must wait.
@@ -40,6 +45,8 @@ class Admission:
             NoRoom: there is not enough memory though nothing else takes any.
             Error: the job's numbers cannot be.
         """
+        if self._incoming():
+            return None
         job, facts = feed.job, self._facts
         found = self._prefixes.find(job.prompt)
         for total in (facts.total(job, AHEAD), facts.total(job, 1)):
@@ -49,11 +56,15 @@ class Admission:
                     return self._begin(feed, entry, total)
                 if room == "later" or running:
                     return None
+        if not self.lasting():
+            return None
         total = facts.total(job, 1)
         raise NoRoom(total, facts.footprint.session(total), facts.budget - self._model.cache_bytes)
 
     def readmit(self, sequence: Sequence, running: Many[Sequence]) -> Room:
         """Restores a sequence that was set aside, if there is memory for it again."""
+        if self._incoming():
+            return "later"
         entry = self._prefixes.find(sequence.tokens())
         length = len(sequence.known)
         total = self._facts.ahead(length, AHEAD if running else 1, sequence.most)
@@ -110,7 +121,16 @@ class Admission:
         limit = self._facts.budget - growth - need - self._incoming()
         if limit < 0:
             return "never"
-        return self._prefixes.make_room(limit, but=but, patient=patient)
+        room = self._prefixes.make_room(limit, but=but, patient=patient)
+        if room == "now":
+            self._short_since = None
+        return room
+
+    def lasting(self) -> bool:
+        """Whether memory has been lacking for a while; asked where nothing runs that frees any."""
+        if self._short_since is None:
+            self._short_since = time.monotonic()
+        return time.monotonic() - self._short_since > SHORT
 
     def _incoming(self) -> int:
         """Bytes of the prefix that is being read from disk."""

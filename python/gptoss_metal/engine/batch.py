@@ -12,12 +12,12 @@ from gptoss_metal import _core
 from gptoss_metal.engine.admission import Admission
 from gptoss_metal.engine.facts import Facts
 from gptoss_metal.engine.prefixes import Prefixes
-from gptoss_metal.engine.sequence import Sequence, Tokens
+from gptoss_metal.engine.prompts import Prompts, Work
+from gptoss_metal.engine.sequence import Sequence
 from gptoss_metal.engine.stats import Counters
 from gptoss_metal.engine.steps import Step, Steps
 from gptoss_metal.engine.stream import Feed
 from gptoss_metal.errors import Error
-from gptoss_metal.sessions import common_prefix
 
 PATIENCE: Final = 0.02
 """Seconds that a step waits for masks; a sequence whose mask takes longer sits the step out."""
@@ -26,15 +26,14 @@ PATIENCE: Final = 0.02
 class Batch:
     """Runs sequences of one loaded model together; used by the engine's thread alone.
 
-    Each step is one forward pass: one token of every sequence that decodes, and one piece of one
-    prompt. So between two tokens of a stream at most one piece of a prompt is computed; prompts
-    take turns.
+    Each step is one forward pass: one token of every sequence that decodes, and pieces of prompts.
+    So between two tokens of a stream at most one chunk of prompt tokens is computed.
 
     Args:
         model: computes.
         facts: bounds.
         prefixes: what was computed before.
-        chunk: the most tokens of a piece of a prompt.
+        chunk: the most prompt tokens of a step.
         counters: what to count.
         steps: where steps are noted.
     """
@@ -54,6 +53,7 @@ class Batch:
         """Those that gave their memory to others, to go on before anybody else is let in."""
         self._model = model
         self._admission = Admission(model, facts, prefixes, chunk)
+        self._prompts = Prompts(prefixes, chunk)
         self._prefixes = prefixes
         self._chunk = chunk
         self._counters = counters
@@ -83,27 +83,19 @@ class Batch:
         decoding = [s for s in self.running if s.decodes and self._has_memory(s)]
         starved = any(s.decodes and s not in decoding for s in self.running)
         went_on = not starved and self._take_back()
-        work: list[tuple[Sequence, Tokens]] = [(s, s.work()) for s in decoding]
-        prefilling = self._next_prompt()
-        if prefilling is not None:
-            work.append((prefilling, prefilling.work()))
+        pieces = self._prompts.next(self.running, self._steps.count + 1)
+        work: list[Work] = [(s, s.work()) for s in decoding] + pieces
         if not work:
             return chose or went_on or self._give_up_one()
+        log = tuple((s.number, s.length, s.length + len(piece)) for s, piece in pieces)
         begun = time.perf_counter()
-        starts = {s.number: s.length for s, _ in work}
         self._advance(work)
         seconds = time.perf_counter() - begun
-        prompt = None
-        if prefilling is not None:
-            start = starts[prefilling.number]
-            prompt = (prefilling.number, start, prefilling.length)
-            self._counters.prefilled_tokens += prefilling.length - start
-            if not prefilling.prefilling and not prefilling.generated:
-                self._counters.cached_tokens += prefilling.feed.progress.cached_tokens
-            if prefilling.length in prefilling.plan.kept and prefilling in self.running:
-                self._keep(prefilling)
+        for sequence, piece in pieces:
+            if sequence in self.running:
+                self._note_piece(sequence, len(piece))
         self._counters.cache_peak = max(self._counters.cache_peak, self._model.cache_bytes)
-        self._steps.add(Step(tuple(s.number for s in decoding), prompt, seconds))
+        self._steps.add(Step(tuple(s.number for s in decoding), log, seconds))
         return True
 
     def drop_cancelled(self) -> None:
@@ -175,12 +167,15 @@ class Batch:
             return False
         last = stuck[-1]
         if len(stuck) == 1:
+            if not self._admission.lasting():
+                return False
             last.feed.end("length")
             self._end(last, keep=True)
             return True
         self._prefixes.keep(last.session.checkpoint())  # takes no more than its session gives back
         self.running.remove(last)
-        self._let_go(last)
+        self._prefixes.release(last.entry)
+        last.entry = None
         last.set_aside(self._admission.session())
         self.aside.append(last)
         return True
@@ -193,32 +188,14 @@ class Batch:
             room = self._admission.readmit(sequence, self.running)
             if room == "now":
                 self.running.append(self.aside.pop(0))
-            elif room == "never" and not self.running:
+            elif room == "never" and not self.running and self._admission.lasting():
                 self.aside.pop(0).feed.end("length")
                 sequence.close()
             else:
                 break
         return len(self.aside) < before
 
-    def _next_prompt(self) -> Sequence | None:
-        """The sequence whose prompt goes on: the one whose turn is the longest ago."""
-        prompts = sorted((s for s in self.running if s.prefilling), key=lambda s: s.turn)
-        for sequence in prompts:
-            if not any(_computes_for(other, sequence) for other in prompts):
-                self._go_on_from_stored(sequence)
-                sequence.turn = self._steps.count + 1
-                return sequence
-        return None
-
-    def _go_on_from_stored(self, sequence: Sequence) -> None:
-        """Skips what another sequence has computed in the meantime."""
-        entry = self._prefixes.find(sequence.tokens())
-        if entry is not None and entry.prefix is not None and entry.length > sequence.length:
-            sequence.restore(self._prefixes.use(entry))
-            self._let_go(sequence)
-            sequence.entry = entry
-
-    def _advance(self, work: list[tuple[Sequence, Tokens]]) -> None:
+    def _advance(self, work: list[Work]) -> None:
         """Computes; after an error each sequence alone, so that only the one at fault fails."""
         failure = None
         try:
@@ -234,6 +211,13 @@ class Batch:
             for item in work:
                 self._advance([item])
 
+    def _note_piece(self, sequence: Sequence, tokens: int) -> None:
+        self._counters.prefilled_tokens += tokens
+        if not sequence.prefilling and not sequence.generated:
+            self._counters.cached_tokens += sequence.feed.progress.cached_tokens
+        if sequence.length in sequence.plan.kept:
+            self._keep(sequence)
+
     def _keep(self, sequence: Sequence) -> None:
         if self._admission.may_keep(self.running):
             self._prefixes.keep(sequence.session.checkpoint())
@@ -247,23 +231,8 @@ class Batch:
         if keep and sequence.generated > 1:
             self._keep(sequence)
         self.running.remove(sequence)
-        self._let_go(sequence)
+        self._prefixes.release(sequence.entry)
         sequence.close()
-
-    def _let_go(self, sequence: Sequence) -> None:
-        if sequence.entry is not None:
-            self._prefixes.release(sequence.entry)
-            sequence.entry = None
-
-
-def _computes_for(other: Sequence, sequence: Sequence) -> bool:
-    """Whether another prompt is about to store a prefix that `sequence` can go on from."""
-    if (other.length, -other.number) <= (sequence.length, -sequence.number):
-        return False
-    kept = other.plan.next_kept(other.length)
-    if kept is None or kept >= len(sequence.known):
-        return False
-    return common_prefix(other.known, sequence.known) >= kept
 
 
 def as_error(what: str, error: BaseException) -> Error:

@@ -118,9 +118,10 @@ class Prefixes:
         self._touch(entry)
         return entry.prefix
 
-    def release(self, entry: Entry) -> None:
-        """Undoes one `use`."""
-        entry.users -= 1
+    def release(self, entry: Entry | None) -> None:
+        """Undoes one `use`, if there is an entry."""
+        if entry is not None:
+            entry.users -= 1
 
     def make_room(self, limit: int, *, but: Entry | None = None, patient: bool = True) -> Room:
         """Drops the longest unused prefixes until all caches take at most `limit` bytes.

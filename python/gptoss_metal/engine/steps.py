@@ -21,12 +21,12 @@ class Step:
 
     Attributes:
         decoded: numbers of the sequences that got one token more.
-        prefilled: number of the sequence whose prompt went on, and from where to where; or None.
+        prefilled: numbers of the sequences whose prompts went on, and from where to where.
         seconds: how long it took.
     """
 
     decoded: tuple[int, ...]
-    prefilled: tuple[int, int, int] | None
+    prefilled: tuple[tuple[int, int, int], ...]
     seconds: float
 
 

@@ -54,7 +54,7 @@ class Archive:
 
     def save(self, prefix: _core.Prefix) -> Future[Saved]:
         """Writes a prefix, in the order of calls."""
-        return self._writer.submit(self._save, prefix)
+        return self._writer.submit(self._save, [prefix])
 
     def load(self, tokens: Tokens) -> Future[_core.Prefix | None]:
         """Reads a prefix; None if it is gone, damaged, or there is no memory for it."""
@@ -65,9 +65,10 @@ class Archive:
         self._writer.shutdown(cancel_futures=True)
         self._reader.shutdown(cancel_futures=True)
 
-    def _save(self, prefix: _core.Prefix) -> Saved:
+    def _save(self, only: list[_core.Prefix]) -> Saved:
+        """Takes the prefix out of its list, so that nobody holds its memory when this returns."""
         try:
-            key = self._shelf.save(prefix)
+            key = self._shelf.save(only.pop())
             gone = self._store.trim()
             self.bytes = self._store.bytes
         except OSError as error:
