@@ -14,7 +14,7 @@ ITEMS = {
     "function_call": r"\+f*F-",
     "custom_tool_call": r"\+c*C-",
     # What the response's limit cuts is not run.
-    "web_search_call": r"\+(?:wsW)?-",
+    "web_search_call": r"\+(?:w(?:sW)?)?-",
     "code_interpreter_call": r"\+xk*K(?:iX)?-",
     "apply_patch_call": r"\+-",
     "shell_call": r"\+-",

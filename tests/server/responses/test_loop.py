@@ -23,6 +23,7 @@ from gptoss_metal.events import (
     ToolCall,
     Usage,
 )
+from gptoss_metal.server.builtin import BuiltIns
 from gptoss_metal.server.request import TurnRequest
 from gptoss_metal.server.responses.create import read, turn_request
 from gptoss_metal.server.responses.office import Office
@@ -31,6 +32,7 @@ from gptoss_metal.server.responses.seal import Seal
 from gptoss_metal.server.responses.store import Store
 from gptoss_metal.server.responses.work import Work, encoded
 from gptoss_metal.server.served import Served
+from gptoss_metal.server.turns import Turns
 from gptoss_metal.tools.loop import run
 from gptoss_metal.tools.toolbox import Makers, Toolbox
 from tests.server.responses.strict import Wire, check_stream, read_events
@@ -79,6 +81,9 @@ class Script:
 
 @pytest.fixture
 def office(served: Served, tmp_path: Path) -> Office:
+    """An office of a server that takes itself to have every tool."""
+    builtins = BuiltIns(make=lambda vocabulary, names: Makers())
+    served = Served(served.names, Turns(served.turns.engine, served.turns.loader, builtins))
     store = Store(tmp_path / "responses.sqlite")
     return Office(served, store, Recall(store), Seal(tmp_path / "key"))
 

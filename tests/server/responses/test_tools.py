@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gptoss_metal.server.body import Fields
+from gptoss_metal.server.problem import Problem
 from gptoss_metal.server.responses.tools import Toolset, read_tools
 from tests.server.responses.conftest import WEATHER, Ask, item_of
 from tests.server.responses.strict import Wire
@@ -69,6 +70,19 @@ def test_a_search_that_may_not_use_the_web_is_left_out() -> None:
     found = toolset({"type": "web_search", "external_web_access": False})
     assert (found.builtins, found.echo) == ([], [])
     assert toolset({"type": "web_search", "external_web_access": True}).builtins == ["browser"]
+
+
+def test_a_tool_that_this_machine_lacks_is_left_out_unless_it_is_demanded() -> None:
+    lacking = Problem("[python] there is no sandbox. Try: install one.", param="tools")
+
+    def missing(builtin: str) -> Problem | None:
+        return lacking if builtin == "python" else None
+
+    found = read_tools(Fields({"tools": HOSTED}), missing)
+    assert found.builtins == ["browser"]
+    assert [tool["type"] for tool in found.echo] == ["web_search"]
+    with pytest.raises(Problem, match="no sandbox"):
+        read_tools(Fields({"tools": HOSTED, "tool_choice": {"type": "code_interpreter"}}), missing)
 
 
 def test_tools_that_cannot_run_here_are_left_out(

@@ -10,7 +10,12 @@ from gptoss_metal.sampling import MOST_LOGPROBS, Sampling
 from gptoss_metal.server.body import Fields
 from gptoss_metal.server.problem import Problem
 from gptoss_metal.server.responses.items_in import Item, ItemReader
-from gptoss_metal.server.responses.tools import Toolset, read_tools
+from gptoss_metal.server.responses.tools import (
+    Missing,
+    Toolset,
+    nothing_missing,
+    read_tools,
+)
 
 EFFORTS: Final = {
     "none": "low",
@@ -79,8 +84,15 @@ class Asked:
     echo: dict[str, Any]
 
 
-def read_request(body: Mapping[str, Any], reader: ItemReader) -> Asked:
+def read_request(
+    body: Mapping[str, Any], reader: ItemReader, missing: Missing = nothing_missing
+) -> Asked:
     """Reads the body of a request.
+
+    Args:
+        body: of the request.
+        reader: of its items.
+        missing: asked for the tools that the server runs.
 
     Raises:
         Problem: a field is missing or is not what it must be.
@@ -88,7 +100,7 @@ def read_request(body: Mapping[str, Any], reader: ItemReader) -> Asked:
     fields = Fields(body)
     model = fields.required("model")
     _check_elsewhere(fields)
-    toolset = read_tools(fields)
+    toolset = read_tools(fields, missing)
     include = frozenset(item for item in fields.items("include") if isinstance(item, str))
     sampling, given = _sampling(fields, include)
     reasoning = fields.inner("reasoning")

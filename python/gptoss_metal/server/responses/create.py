@@ -60,7 +60,8 @@ def read(body: dict[str, Any], office: Office) -> tuple[Asked, list[ChatMessage]
     Raises:
         Problem: the request cannot be read, or goes on from a response that is not stored.
     """
-    asked = read_request(body, ItemReader(office.seal, office.store.item))
+    reader = ItemReader(office.seal, office.store.item)
+    asked = read_request(body, reader, office.missing)
     items = [*office.earlier(asked.previous), *asked.items]
     return asked, read_history(items, office.recall)
 

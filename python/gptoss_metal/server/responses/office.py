@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gptoss_metal.server.problem import Problem
+from gptoss_metal.server.request import BuiltIn
 from gptoss_metal.server.responses.background import Background
 from gptoss_metal.server.responses.items_in import Item
 from gptoss_metal.server.responses.recall import Recall
@@ -32,6 +33,14 @@ class Office:
     recall: Recall
     seal: Seal
     background: Background = field(default_factory=Background)
+
+    def missing(self, builtin: BuiltIn) -> Problem | None:
+        """Why the server cannot run a built-in tool; None if it can."""
+        try:
+            self.served.turns.builtins.check([builtin], self.served.model.vocabulary)
+        except Problem as problem:
+            return problem
+        return None
 
     def earlier(self, previous: str | None) -> list[Item]:
         """The items of a stored conversation: what was asked and answered.

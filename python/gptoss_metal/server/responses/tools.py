@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -55,12 +55,14 @@ class Toolset:
         builtins: the tools that the server runs.
         echo: the tools in effect, as the response repeats them.
         choice: which may or must be called.
+        missing: why tools that the server could run are left out.
     """
 
     declared: dict[str, Declared] = field(default_factory=dict)
     builtins: list[BuiltIn] = field(default_factory=list)
     echo: list[dict[str, Any]] = field(default_factory=list)
     choice: ToolChoice = field(default_factory=ToolChoice)
+    missing: dict[BuiltIn, Problem] = field(default_factory=dict)
 
     @property
     def tools(self) -> list[Tool]:
@@ -82,21 +84,33 @@ class Toolset:
         self.declared[name] = declared
 
 
-def read_tools(fields: Fields) -> Toolset:
+Missing = Callable[[BuiltIn], Problem | None]
+"""Why the server cannot run a tool; None if it can."""
+
+
+def nothing_missing(builtin: BuiltIn) -> None:
+    """Says that the server can run every tool."""
+
+
+def read_tools(fields: Fields, missing: Missing = nothing_missing) -> Toolset:
     """The tools and the tool choice of a request.
 
-    Kinds of tools that cannot run here (file search, image generation, …) are left out with a
-    warning in the log: clients offer them without needing them.
+    Tools that cannot run here (file search, image generation, …) are left out with a warning in the
+    log: clients offer them without needing them.
+
+    Args:
+        fields: of the request.
+        missing: asked for the tools that the server runs.
 
     Raises:
-        Problem: a tool or the choice cannot be read.
+        Problem: a tool or the choice cannot be read, or demands a tool that is missing.
     """
     toolset = Toolset()
     for number, given in enumerate(fields.items("tools")):
         where = f"tools[{number}]."
         if not isinstance(given, Mapping):
             raise fields.wrong("tools", 'tools such as {"type": "function", "name": …}')
-        _read(toolset, Fields(given, where))
+        _read(toolset, Fields(given, where), missing)
     toolset.choice = _choice(fields, toolset)
     return toolset
 
@@ -106,7 +120,7 @@ def flattened(namespace: str | None, name: str) -> str:
     return f"{namespace}{SEPARATOR}{name}" if namespace else name
 
 
-def _read(toolset: Toolset, fields: Fields) -> None:
+def _read(toolset: Toolset, fields: Fields, missing: Missing) -> None:
     kind = fields.required("type")
     if kind in ("function", "custom"):
         declared, echo = _declared(fields, None)
@@ -120,14 +134,23 @@ def _read(toolset: Toolset, fields: Fields) -> None:
     elif fields.body.get("external_web_access") is False:
         log.info("%s was left out: this server keeps no copy of the web to search", kind)
     elif (builtin := _hosted(kind)) is not None:
-        if builtin not in toolset.builtins:
-            toolset.builtins.append(builtin)
-        echo = dict(fields.body)
-        if builtin == "python":
-            echo.setdefault("container", {"type": "auto"})
-        toolset.echo.append(echo)
+        _add_hosted(toolset, builtin, fields, missing)
     else:
         log.warning("a tool of type %r was left out: this server has none of it", kind)
+
+
+def _add_hosted(toolset: Toolset, builtin: BuiltIn, fields: Fields, missing: Missing) -> None:
+    problem = missing(builtin)
+    if problem is not None:
+        toolset.missing[builtin] = problem
+        log.warning("%s was left out: %s", builtin, problem)
+        return
+    if builtin not in toolset.builtins:
+        toolset.builtins.append(builtin)
+    echo = dict(fields.body)
+    if builtin == "python":
+        echo.setdefault("container", {"type": "auto"})
+    toolset.echo.append(echo)
 
 
 def _declared(fields: Fields, namespace: str | None) -> tuple[Declared, dict[str, Any]]:
@@ -222,6 +245,8 @@ def _names(chosen: Sequence[Any], toolset: Toolset, where: str) -> list[str]:
             found.append(kind)
         elif hosted in toolset.builtins:
             found.append(str(hosted))
+        elif hosted in toolset.missing:
+            raise toolset.missing[hosted]
         else:
             log.warning("the tool choice %r was left out: there is no such tool", kind)
     return found
