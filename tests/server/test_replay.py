@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,6 +105,24 @@ def test_what_the_client_replays_itself_is_left_alone() -> None:
     replay, said = Replay(), turn("It is sunny.")
     replay.remember(turn("It is sunny.", reasoning="Other."), ASKED)
     assert restored(replay, said) is said
+
+
+def test_turns_outlive_the_server(tmp_path: Path) -> None:
+    said = turn("", ("call_1", "get_weather", '{"city":"Paris"}'))
+    Replay(tmp_path / "replay.sqlite").remember(said, ASKED)  # and never closed, as if killed
+    replay = Replay(tmp_path / "replay.sqlite")
+    call = client_call("call_1", "get_weather", '{ "city": "Paris" }')
+    assert restored(replay, {"role": "assistant", "content": None, "tool_calls": [call]}) == said
+    assert (tmp_path / "replay.sqlite").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_damaged_memory_is_moved_aside(tmp_path: Path) -> None:
+    path = tmp_path / "replay.sqlite"
+    path.write_bytes(b"no database" * 1000)
+    replay = Replay(path)
+    replay.remember(turn("Yes."), ASKED)
+    assert "harmony" in restored(replay, {"role": "assistant", "content": "Yes."})
+    assert [p.name for p in tmp_path.glob("*.damaged-*")]
 
 
 def test_a_turn_without_tokens_is_not_remembered() -> None:

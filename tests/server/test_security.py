@@ -7,6 +7,7 @@ from starlette.testclient import TestClient
 
 from gptoss_metal.errors import Error
 from gptoss_metal.server.app import Rules, build
+from gptoss_metal.server.guard import Guard
 from gptoss_metal.server.security import Security
 from gptoss_metal.server.served import Served
 
@@ -163,3 +164,12 @@ def test_each_api_refuses_in_its_own_shape(served: Served) -> None:
     anthropic = client.post("/v1/messages").json()
     assert anthropic["type"] == "error"
     assert anthropic["error"]["type"] == "authentication_error"
+
+
+def test_without_the_guard_strangers_would_be_served(served: Served) -> None:
+    """The fault, planted: it is the guard that refuses, and the tests above would see it gone."""
+    app = build(served, Rules(Security(api_key=KEY)))
+    app.user_middleware = [layer for layer in app.user_middleware if layer.cls is not Guard]
+    client = TestClient(app, base_url="http://127.0.0.1")
+    for headers in ({}, {"Host": "evil.example"}, {"Origin": PAGES[0]}):
+        assert client.get("/v1/models", headers=headers).status_code == 200

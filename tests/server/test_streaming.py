@@ -172,3 +172,24 @@ def test_merged_streams_come_as_they_come_and_all_are_closed() -> None:
         assert endless.closed
 
     asyncio.run(main())
+
+
+def test_a_stream_that_does_not_watch_its_client_is_seen() -> None:
+    """The fault, planted: nobody reads, and the source goes on."""
+
+    class Blind(Stream):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await self._write(send)
+
+    async def main() -> None:
+        line, source = Line(), Source(10**9, 0.01)
+        task = asyncio.ensure_future(Blind(source.run())({"type": "http"}, line.receive, line.send))
+        await asyncio.sleep(0.05)
+        line.left.set()
+        await asyncio.sleep(0.1)
+        assert not task.done()
+        assert not source.closed
+        task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(main())

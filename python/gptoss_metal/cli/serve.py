@@ -73,16 +73,18 @@ def serve(
     rules = _rules(host, options)
     from gptoss_metal.server.builtin import BuiltIns
     from gptoss_metal.server.loader import Loader
+    from gptoss_metal.server.replay import Replay
     from gptoss_metal.server.run import listen, serve_until_stopped, url
     from gptoss_metal.server.served import Served
     from gptoss_metal.server.turns import Turns
-    from gptoss_metal.store import find
+    from gptoss_metal.store import find, home
 
     path = find(model)
     loader = Loader(lambda: shared.load(str(path), options))
     tools = BuiltIns(TOOLS[options["tools"]])
     engine = _engine(loader, options)
-    turns = Turns(engine, loader, tools, log_prompts=options["log_prompts"])
+    replay = Replay(None if options["disk_cache"] == 0 else home() / "replay.sqlite")
+    turns = Turns(engine, loader, tools, replay, log_prompts=options["log_prompts"])
     served = Served(names or (_name(model),), turns)
     bound = listen(host, port)
     click.echo(f"serving {served.names[0]} at {url(bound)}", err=True)

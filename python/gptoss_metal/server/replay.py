@@ -3,48 +3,53 @@
 A turn's tokens are replayed exactly: the cache of the conversation stays valid, and the model sees
 what it said, not a paraphrase. A client of OpenAI's API sends back an answer's text and calls; here
 the tokens are found again by a call's id, else by the calls themselves or the text, together with
-the message they answer.
+the message they answer. A conversation goes on exactly so after the server was started anew.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from gptoss_metal.harmony.messages import Message
+from gptoss_metal.server.database import open_database
 
-MOST_BYTES: Final = 64 << 20
-_TOKEN_BYTES: Final = 36
-"""Of one id in a list."""
+MOST_BYTES: Final = 256 << 20
 
-
-@dataclass(frozen=True)
-class _Turn:
-    message: Mapping[str, Any]
-    keys: tuple[str, ...]
-    bytes: int
+_TABLES: Final = """
+create table if not exists turns (
+    number integer primary key, used integer not null, bytes integer not null,
+    message text not null);
+create index if not exists by_use on turns (used);
+create table if not exists keys (key text primary key, turn integer not null) without rowid;
+create index if not exists by_turn on keys (turn);
+"""
 
 
 class Replay:
-    """A memory of turns; thread-safe.
+    """A memory of turns, in a small database; thread-safe, also for several servers at a time.
 
     Args:
+        path: of the database, readable by its owner only; None for one in memory.
         most_bytes: of all turns; those unused for longest are forgotten.
     """
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, path: Path | None = None, most_bytes: int = MOST_BYTES) -> None:
+        self._path = path
         self._most = most_bytes
-        self._turns: OrderedDict[int, _Turn] = OrderedDict()
-        self._keys: dict[str, int] = {}
-        self._next = 0
+        self._database: sqlite3.Connection | None = None
         self._lock = threading.Lock()
-        self.bytes = 0
-        """What the turns take."""
+
+    @property
+    def bytes(self) -> int:
+        """What the turns take, in bytes of text."""
+        with self._lock, self._open() as database:
+            return _bytes(database)
 
     def remember(self, message: Mapping[str, Any], before: Sequence[Message]) -> None:
         """Keeps a turn.
@@ -55,14 +60,24 @@ class Replay:
         """
         if not message.get("harmony"):
             return
-        turn = _Turn(message, tuple(_keys(message, _asked(before))), _size(message))
+        text = json.dumps(message, separators=(",", ":"))
+        keys = list(_keys(message, _asked(before)))
+        with self._lock, self._open() as database:
+            turn = database.execute(
+                "insert into turns (used, bytes, message) values (?, ?, ?)",
+                [_next_use(database), len(text), text],
+            ).lastrowid
+            database.executemany(
+                "insert or replace into keys values (?, ?)", [(key, turn) for key in keys]
+            )
+            self._evict(database)
+
+    def close(self) -> None:
+        """Closes the database."""
         with self._lock:
-            self._turns[self._next] = turn
-            self._keys.update((key, self._next) for key in turn.keys)
-            self._next += 1
-            self.bytes += turn.bytes
-            while self.bytes > self._most:
-                self._forget()
+            if self._database is not None:
+                self._database.close()
+                self._database = None
 
     def restore(self, messages: Sequence[Message]) -> list[Message]:
         """The conversation, the model's own messages as it wrote them where that is known.
@@ -91,20 +106,46 @@ class Replay:
         return message
 
     def _find(self, message: Message, asked: str) -> Mapping[str, Any] | None:
-        with self._lock:
+        with self._lock, self._open() as database:
             for key in _keys(message, asked):
-                number = self._keys.get(key)
-                if number is not None:
-                    self._turns.move_to_end(number)
-                    return self._turns[number].message
+                found = database.execute(
+                    "select number, message from turns join keys on turn = number where key = ?",
+                    [key],
+                ).fetchone()
+                if found is not None:
+                    database.execute(
+                        "update turns set used = ? where number = ?",
+                        [_next_use(database), found[0]],
+                    )
+                    known: Mapping[str, Any] = json.loads(found[1])
+                    return known
         return None
 
-    def _forget(self) -> None:
-        number, turn = self._turns.popitem(last=False)
-        self.bytes -= turn.bytes
-        for key in turn.keys:
-            if self._keys.get(key) == number:  # a later turn may have the same words
-                del self._keys[key]
+    def _evict(self, database: sqlite3.Connection) -> None:
+        size = _bytes(database)
+        while size > self._most:
+            number, freed = database.execute(
+                "select number, bytes from turns order by used limit 1"
+            ).fetchone()
+            database.execute("delete from turns where number = ?", [number])
+            database.execute("delete from keys where turn = ?", [number])
+            size -= freed
+
+    def _open(self) -> sqlite3.Connection:
+        """The database; as a context manager it commits, or rolls back on an error."""
+        if self._database is None:
+            self._database = open_database(self._path, _TABLES)
+        return self._database
+
+
+def _bytes(database: sqlite3.Connection) -> int:
+    found = database.execute("select coalesce(sum(bytes), 0) from turns").fetchone()
+    return int(found[0])
+
+
+def _next_use(database: sqlite3.Connection) -> int:
+    found = database.execute("select coalesce(max(used), 0) + 1 from turns").fetchone()
+    return int(found[0])
 
 
 def _keys(message: Message, asked: str) -> Iterator[str]:
@@ -177,10 +218,3 @@ def _hash(*parts: str) -> str:
         raw = part.encode("utf-8", "surrogatepass")
         digest.update(len(raw).to_bytes(8, "big") + raw)
     return digest.hexdigest()
-
-
-def _size(message: Mapping[str, Any]) -> int:
-    entries = message.get("harmony") or ()
-    tokens = sum(len(entry.get("tokens") or ()) for entry in entries)
-    texts = sum(len(entry.get("text") or "") for entry in entries)
-    return tokens * _TOKEN_BYTES + 2 * texts + 1024

@@ -37,6 +37,7 @@ class Turns:
         engine: computes them.
         loader: knows the model.
         builtins: the tools that the server runs itself.
+        replay: remembers what was generated; None for a memory that ends with the server.
         log_prompts: write prompts and answers to the log.
     """
 
@@ -45,13 +46,14 @@ class Turns:
         engine: Engine,
         loader: Loader,
         builtins: BuiltIns | None = None,
+        replay: Replay | None = None,
         *,
         log_prompts: bool = False,
     ) -> None:
         self.engine = engine
         self.loader = loader
         self.builtins = builtins or BuiltIns()
-        self._replay = Replay()
+        self._replay = replay or Replay()
         self._log_prompts = log_prompts
 
     @property
@@ -103,7 +105,7 @@ class Turns:
         async def start(turn: TurnRequest) -> AsyncGenerator[Event, None]:
             return started.pop() if started else await self._start(turn)
 
-        messages = self._replay.restore(request.messages)
+        messages = await asyncio.to_thread(self._replay.restore, request.messages)
         async with (
             self.builtins.borrow(messages, self.card.vocabulary) as toolbox,
             aclosing(await loop.run(start, request, toolbox)) as events,
@@ -117,7 +119,7 @@ class Turns:
         async with aclosing(events):
             async for event in events:
                 if isinstance(event, Done):
-                    self._replay.remember(event.message, request.messages)
+                    await asyncio.to_thread(self._replay.remember, event.message, request.messages)
                     self._log_answer(event)
                 yield event
 
