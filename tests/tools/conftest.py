@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from gptoss_metal.harmony.vocabulary import Vocabulary, open_vocabulary
 from tests.conftest import ROOT
 
 
@@ -28,3 +30,9 @@ def bwrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GPTOSS_METAL_BWRAP", done.stdout.strip())
         yield os.environ["GPTOSS_METAL_BWRAP"]
+
+
+@pytest.fixture(scope="session")
+def tokenizer(vocabulary: Path, home: Path) -> Vocabulary:
+    """The published vocabulary."""
+    return open_vocabulary(vocabulary.read_bytes(), str(vocabulary))

@@ -11,6 +11,7 @@ from gptoss_metal.tools.browser.display import BrowserError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+_PROTOCOLS: Final = ipaddress.IPv4Network("192.0.0.0/24")
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _TUNNELS: Final = tuple(
     ipaddress.IPv6Network(network) for network in ("64:ff9b:1::/48", "2002::/16", "2001::/32")
@@ -65,6 +66,8 @@ def is_public(text: str) -> bool:
             return is_public(str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)))
         if any(address in network for network in _TUNNELS) or address.is_site_local:
             return False
+    elif address in _PROTOCOLS:
+        return False
     return address.is_global and not (
         address.is_multicast
         or address.is_private

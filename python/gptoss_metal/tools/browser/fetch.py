@@ -107,7 +107,7 @@ class Fetcher:
                         if not response.is_redirect or target is None:
                             return self._read(response, until)
                         url = str(address.join(target))
-                except (httpx.HTTPError, httpx.InvalidURL, httpcore.TimeoutException) as problem:
+                except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as problem:
                     raise BrowserError(f"{_reason(problem)}: {url}") from None
                 if time.monotonic() > until:
                     raise BrowserError(f"The page took more than {self._seconds:g} seconds.")
@@ -132,9 +132,10 @@ class Fetcher:
 def _checked(url: str) -> httpx.URL:
     try:
         address = httpx.URL(url.strip())
+        host = address.host  # fails if its international form is none
     except (httpx.InvalidURL, UnicodeError, TypeError) as problem:
         raise BrowserError(f"`{url[:200]}` is no address: {problem}.") from None
-    if address.scheme not in ("http", "https") or not address.host:
+    if address.scheme not in ("http", "https") or not host:
         raise BrowserError(f"Only http and https pages can be opened, not `{url[:200]}`.")
     if address.userinfo:
         raise BrowserError("An address with a user name cannot be opened.")
@@ -142,7 +143,7 @@ def _checked(url: str) -> httpx.URL:
 
 
 def _reason(problem: Exception) -> str:
-    if isinstance(problem, httpx.TimeoutException | httpcore.TimeoutException):
+    if isinstance(problem, httpx.TimeoutException):
         return "The server did not answer in time"
     return f"The page could not be fetched ({problem or type(problem).__name__})"
 

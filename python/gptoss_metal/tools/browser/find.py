@@ -24,7 +24,7 @@ def find(pattern: str, page: Page) -> Page:
         page: where.
     """
     sought = pattern.lower()
-    lines = _without_links("\n".join(wrapped(page.text))).split("\n")
+    lines = without_links("\n".join(wrapped(page.text))).split("\n")
     chunks: list[str] = []
     snippets: dict[int, Snippet] = {}
     at = 0
@@ -46,7 +46,8 @@ def find(pattern: str, page: Page) -> Page:
     )
 
 
-def _without_links(text: str) -> str:
+def without_links(text: str) -> str:
+    """The text with the words of its links alone."""
     text = _CUT_AT_START.sub("", text)
     for pattern in (_CUT_AT_END, _LINK):
         text = pattern.sub(lambda match: match["text"] or "", text)

@@ -27,6 +27,7 @@ _SILENT: Final = (
     "head",
 )
 _PLAIN: Final = ("a", "b", "strong", "i", "em", "del", "s", "code", "kbd", "samp")
+_WHITE: Final = re.compile(r"[ \t\r\n\f]+")
 _BLANK: Final = re.compile(r"[ \t]+$", re.MULTILINE)
 _GAP: Final = re.compile(r"\n(\s*\n)+")
 
@@ -43,6 +44,7 @@ def read_html(data: bytes | str, url: str, encoding: str | None = None) -> Page:
     if root is None:
         return Page(url, domain_of(url), f"\nURL: {url}\n")
     title = root.findtext(".//title") or ""
+    _clean(root)
     links = _links(root, url)
     _images(root)
     for element in list(root.iter(*_SILENT)):
@@ -79,6 +81,8 @@ class _Converter(MarkdownConverter):
 def _parse(data: bytes | str, encoding: str | None) -> lxml.html.HtmlElement | None:
     if isinstance(data, str):
         data, encoding = data.encode("utf-8", "replace"), "utf-8"
+    if encoding is None and _is_utf8(data):
+        encoding = "utf-8"
     parser = lxml.html.HTMLParser(encoding=encoding, remove_comments=True, remove_pis=True)
     try:
         return lxml.html.document_fromstring(data, parser=parser)
@@ -86,14 +90,23 @@ def _parse(data: bytes | str, encoding: str | None) -> lxml.html.HtmlElement | N
         return None
 
 
+def _clean(root: lxml.html.HtmlElement) -> None:
+    """Takes marks out that a page could forge, and line ends where they mean nothing."""
+    kept = {element for block in root.iter("pre", "textarea") for element in block.iter()}
+    for element in root.iter():
+        parent = element.getparent()
+        if isinstance(element.tag, str) and element.text:
+            text = plain(element.text)
+            element.text = text if element in kept else _WHITE.sub(" ", text)
+        if element.tail:
+            tail = plain(element.tail)
+            element.tail = tail if parent in kept else _WHITE.sub(" ", tail)
+
+
 def _links(root: lxml.html.HtmlElement, url: str) -> dict[int, str]:
     """Replaces links by their marks; the same address has the same id."""
     found: dict[str, int] = {}
     here = domain_of(url)
-    for text in root.iter():  # what only looks like a mark must not become one
-        if isinstance(text.tag, str):
-            text.text = None if text.text is None else plain(text.text)
-        text.tail = None if text.tail is None else plain(text.tail)
     for anchor in list(root.iter("a")):
         label = one_line(" ".join(anchor.itertext()))
         target = anchor.get("href", "").strip()
@@ -142,3 +155,11 @@ def _replace(element: lxml.html.HtmlElement, text: str) -> None:
     else:
         before.tail = (before.tail or "") + text
     parent.remove(element)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

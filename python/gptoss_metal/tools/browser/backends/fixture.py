@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gptoss_metal.tools.browser.backends.backend import Hit
 from gptoss_metal.tools.browser.display import BrowserError
+from gptoss_metal.tools.browser.find import without_links
 from gptoss_metal.tools.browser.html import read_html
 from gptoss_metal.tools.browser.page import Page, plain
 
@@ -41,7 +42,7 @@ class Fixture:
             page = read_html(html, url)
             score = sum(word in f"{page.title} {page.text}".lower() for word in words)
             if score:
-                summary = page.text.strip().partition("\n")[2][:_SHOWN]
+                summary = without_links(page.text.strip().partition("\n")[2])[:_SHOWN]
                 found.append((-score, Hit(page.title, url, summary)))
         return [hit for _, hit in sorted(found, key=lambda pair: pair[0])][:count]
 
