@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
 import sqlite3
 import threading
-import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from gptoss_metal.server.problem import Problem
+from gptoss_metal.server.database import open_database
 from gptoss_metal.server.responses.history import Answer, ChatMessage
 from gptoss_metal.server.responses.items_in import Item
-
-log = logging.getLogger(__name__)
 
 MOST_RESPONSES: Final = 10_000
 MOST_BYTES: Final = 512 * 2**20
@@ -169,42 +164,8 @@ class Store:
     def _open(self) -> sqlite3.Connection:
         """The database; as a context manager it commits, or rolls back on an error."""
         if self._database is None:
-            try:
-                self._database = self._opened_or_new()
-            except (OSError, sqlite3.OperationalError) as problem:
-                why = problem.strerror if isinstance(problem, OSError) else problem
-                raise Problem(
-                    f"[serve] {self._path.name} cannot be opened: {why}. "
-                    "Try: set GPTOSS_METAL_HOME to a folder that can be written to.",
-                    "internal",
-                ) from None
+            self._database = open_database(self._path, _TABLES)
         return self._database
-
-    def _opened_or_new(self) -> sqlite3.Connection:
-        try:
-            return _opened(self._path)
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError:
-            aside = self._path.with_name(f"{self._path.name}.damaged-{int(time.time())}")
-            os.replace(self._path, aside)
-            log.warning("%s is damaged; it was moved to %s", self._path.name, aside.name)
-            return _opened(self._path)
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    database = sqlite3.connect(path, timeout=10, check_same_thread=False)
-    try:
-        database.execute("pragma journal_mode = wal")
-        database.execute("pragma synchronous = normal")
-        database.execute("pragma secure_delete = on")
-        database.executescript(_TABLES)
-    except BaseException:
-        database.close()
-        raise
-    return database
 
 
 def _row(database: sqlite3.Connection, id_: str) -> Stored | None:

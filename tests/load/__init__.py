@@ -1,0 +1,1 @@
+"""The server under load, over long conversations and through crashes."""
