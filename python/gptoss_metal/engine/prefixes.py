@@ -89,11 +89,6 @@ class Prefixes:
         return len(self._radix) - len(self._hot)
 
     @property
-    def disk_bytes(self) -> int:
-        """Of the disk store."""
-        return self._archive.bytes if self._archive is not None else 0
-
-    @property
     def pending(self) -> bool:
         """Whether something is being written or read."""
         return self._pending > 0

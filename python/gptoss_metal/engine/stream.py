@@ -115,8 +115,10 @@ class Feed:
         self._changed.notify_all()
         waiters, self._waiters = self._waiters, []
         for loop, future in waiters:
-            if not loop.is_closed():
+            try:
                 loop.call_soon_threadsafe(_set, future)
+            except RuntimeError:
+                continue  # the loop was closed: nobody waits there any more
 
 
 class Stream:

@@ -43,8 +43,6 @@ class Archive:
         self._model = model
         self._shelf = store.open(identity(model), _core.Prefix.page_positions)
         store.trim()
-        self.bytes = store.bytes
-        """Of all files, as of the last write."""
         self._writer = ThreadPoolExecutor(1, "gptoss-metal-disk-writer")
         self._reader = ThreadPoolExecutor(1, "gptoss-metal-disk-reader")
 
@@ -70,7 +68,6 @@ class Archive:
         try:
             key = self._shelf.save(only.pop())
             gone = self._store.trim()
-            self.bytes = self._store.bytes
         except OSError as error:
             _log.warning("[cache] a prefix was not written to disk: %s", error.strerror)
             return Saved(None)

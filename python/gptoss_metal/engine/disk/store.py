@@ -33,6 +33,8 @@ class DiskStore:
         if limit is not None and limit < 0:
             raise Error(f"[cache] a disk cache of {limit} bytes. Try: 0 or more.")
         self.folder: Final = home() / "cache" / "prefixes" if folder is None else folder
+        self.used = 0
+        """Bytes of all files as of the last `trim`."""
         self._limit = limit
 
     def open(self, identity: bytes, page: int) -> Shelf:
@@ -72,15 +74,16 @@ class DiskStore:
             The keys of the prefixes that are gone.
         """
         files = sorted(self._files())
-        excess = sum(size for _, _, size in files) - self.limit
+        used = sum(size for _, _, size in files)
         gone = set()
         for _, path, size in files:
-            if excess <= 0:
+            if used <= self.limit:
                 break
             path.unlink(missing_ok=True)
-            excess -= size
+            used -= size
             if path.suffix == ".prefix":
                 gone.add(path.stem)
+        self.used = used
         return frozenset(gone)
 
     def _files(self) -> list[tuple[int, Path, int]]:
