@@ -37,7 +37,7 @@ CASES: list[dict[str, Any]] = [
     {"messages": WEATHER, "tools": [TOOL]},
     {"messages": WEATHER, "tools": [TOOL], "tool_choice": "required"},
     {"messages": WEATHER, "tools": [CUSTOM], "tool_choice": "required", "max_tokens": 60},
-    {"response_format": FORMAT},
+    {"response_format": FORMAT, "max_tokens": 200},
 ]
 
 
