@@ -35,11 +35,13 @@ class Commands:
     Attributes:
         conversation: what they change.
         say: prints one line.
+        forget: called when the conversation is another one: its tools begin anew.
         usage: of the last answer, for /stats.
     """
 
     conversation: Conversation
     say: Callable[[str], None]
+    forget: Callable[[], None]
     usage: Usage | None = field(default=None)
 
     def run(self, line: str) -> None:
@@ -75,6 +77,7 @@ class Commands:
 
     def _clear(self, argument: str) -> None:
         self.conversation.messages.clear()
+        self.forget()
         self.say("The conversation is forgotten.")
 
     def _system(self, argument: str) -> None:
@@ -105,6 +108,7 @@ class Commands:
 
     def _load(self, argument: str) -> None:
         self.conversation.load(_file(argument))
+        self.forget()
         self.say(f"{len(self.conversation.messages)} messages from {argument}.")
 
     def _stats(self, argument: str) -> None:

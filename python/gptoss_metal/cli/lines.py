@@ -90,3 +90,12 @@ def _quoted(lines: Lines, first: str) -> str:
             break
         line = lines.read("… ")
     return "\n".join(parts).strip("\n")
+
+
+def agrees(lines: Lines, question: str) -> bool:
+    """Whether the user answers a question with yes; Ctrl-C and the end of input are no."""
+    try:
+        answer = lines.read(question)
+    except KeyboardInterrupt:
+        return False
+    return (answer or "").strip().lower() in ("y", "yes")

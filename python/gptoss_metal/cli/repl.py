@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from gptoss_metal.cli.chat_tools import ChatTools
 from gptoss_metal.cli.commands import Commands, Leave
 from gptoss_metal.cli.conversation import Conversation
 from gptoss_metal.cli.follow import follow
@@ -15,6 +16,7 @@ from gptoss_metal.errors import Error
 from gptoss_metal.events import Done, Event, Reasoning, Text, ToolCall
 from gptoss_metal.model import Model
 from gptoss_metal.sampling import Sampling
+from gptoss_metal.tools.quoting import Quoting
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,6 +34,7 @@ class Repl:
         max_tokens: the most per answer, or None.
         lines: where input comes from.
         reasoning: where reasoning is printed, dimmed; None to leave it out.
+        tools: those that are run here.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Repl:
         max_tokens: int | None,
         lines: Lines,
         reasoning: Console | None,
+        tools: ChatTools,
     ) -> None:
         self._model = model
         self._conversation = conversation
@@ -49,7 +53,8 @@ class Repl:
         self._max_tokens = max_tokens
         self._lines = lines
         self._reasoning = reasoning
-        self._commands = Commands(conversation, click.echo)
+        self._tools = tools
+        self._commands = Commands(conversation, click.echo, tools.toolbox.close)
 
     def run(self) -> None:
         """Runs until the user leaves or the input ends."""
@@ -59,6 +64,7 @@ class Repl:
         except Leave:
             pass
         finally:
+            self._tools.toolbox.close()
             self._lines.close()
 
     def _turn(self) -> bool:
@@ -101,16 +107,22 @@ class Repl:
         chat = self._conversation
         generation = self._model.chat(
             chat.messages,
-            chat.tools,
+            [*chat.tools, *self._tools.functions],
             chat.effort,
             self._sampling,
             self._max_tokens,
             instructions=chat.system,
+            builtins=self._tools.builtins,
         )
         answer = Answer(self._reasoning)
         calls: list[ToolCall] = []
+        quoting = Quoting(self._tools.toolbox.page)
 
         def show(event: Event) -> None:
+            for told in quoting.feed(event):
+                print_event(told)
+
+        def print_event(event: Event) -> None:
             if isinstance(event, Reasoning):
                 answer.reasoning(event.text)
             elif isinstance(event, Text):
@@ -130,12 +142,17 @@ class Repl:
         return calls
 
     def _result(self, call: ToolCall) -> dict[str, Any]:
-        """Asks the user what a tool returned."""
+        """Runs a tool, or asks the user what it returned."""
+        if self._tools.handles(call):
+            return _message(call, self._tools.run(call))
         click.echo(f"{call.name}({printable(call.arguments)})")
         try:
             text = read_message(self._lines, "result> ")
         except KeyboardInterrupt:
             click.echo()
             text = None
-        content = NO_RESULT if text is None else text
-        return {"role": "tool", "tool_call_id": call.id, "name": call.name, "content": content}
+        return _message(call, NO_RESULT if text is None else text)
+
+
+def _message(call: ToolCall, content: str) -> dict[str, Any]:
+    return {"role": "tool", "tool_call_id": call.id, "name": call.name, "content": content}

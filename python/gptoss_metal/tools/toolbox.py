@@ -16,7 +16,7 @@ from gptoss_metal.harmony.messages import Message
 from gptoss_metal.harmony.tools import BuiltIn
 
 if TYPE_CHECKING:
-    from gptoss_metal.tools.browser import Browser
+    from gptoss_metal.tools.browser.browser import Browser
     from gptoss_metal.tools.browser.display import Tokenizer
     from gptoss_metal.tools.browser.page import Page
     from gptoss_metal.tools.python import Python
@@ -82,8 +82,8 @@ def default_makers(tokenizer: Tokenizer, names: Sequence[BuiltIn]) -> Makers:
 
 
 def _browser_maker(tokenizer: Tokenizer) -> Callable[[], Browser]:
-    from gptoss_metal.tools.browser import Browser
     from gptoss_metal.tools.browser.backends.web import choose_backend
+    from gptoss_metal.tools.browser.browser import Browser
 
     backend = choose_backend()
     return lambda: Browser(backend, tokenizer)

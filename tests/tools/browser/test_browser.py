@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gptoss_metal.harmony.vocabulary import Vocabulary
-from gptoss_metal.tools.browser import Browser, Fixture
+from gptoss_metal.tools.browser.backends.fixture import Fixture
+from gptoss_metal.tools.browser.browser import Browser
 from gptoss_metal.tools.browser.display import WINDOW_TOKENS, show, wrapped
 from gptoss_metal.tools.browser.html import read_html
 from gptoss_metal.tools.browser.page import Page
@@ -66,7 +67,7 @@ def test_the_trained_display(browser: Browser) -> None:
     for part in (
         "# Swifts\n",
         "Swifts sleep in the 【0†air】, says 【1†someone†other.example】 and again ",
-        "【0†the air】. [Image 0: a swift][Image 1]",
+        ". [Image 0: a swift][Image 1]",
         "* fast\n* high\n",
         "year birds\n2020 12\n",
         "code  stays",

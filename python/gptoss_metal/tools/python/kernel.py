@@ -87,7 +87,20 @@ class Kernel:
         assert channels is not None
         self._running.set()
         processes.go_on()
-        execution = channels.execute(code)
+        try:
+            return self._execute(channels.execute(code), output, cancel, processes, channels)
+        except BaseException:
+            self.kill("the call was interrupted")
+            raise
+
+    def _execute(
+        self,
+        execution: Execution,
+        output: Output,
+        cancel: threading.Event,
+        processes: Processes,
+        channels: Channels,
+    ) -> Output:
         until = time.monotonic() + self.limits.seconds
         interrupted = False
         while not execution.complete:
