@@ -6,11 +6,11 @@ import signal
 import time
 from pathlib import Path
 
-import httpx
 import openai
 import pytest
 
 from tests.load.agent import Agent, computed, new_tokens
+from tests.load.metrics import metric
 from tests.server.running import Running, running
 
 TURNS = 20
@@ -65,11 +65,3 @@ def wait_for_disk(server: Running) -> None:
             return
         time.sleep(0.1)
     raise AssertionError("the disk cache stays empty")
-
-
-def metric(server: Running, name: str) -> float:
-    """A number of /metrics."""
-    for line in httpx.get(f"{server.url}/metrics", trust_env=False).text.splitlines():
-        if line.startswith(f"{name} "):
-            return float(line.split()[1])
-    raise AssertionError(f"no metric {name}")
