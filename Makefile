@@ -3,6 +3,7 @@
 #   make demo       build, prepare the demo model, convert it and ask it a question
 #   make test       everything that can be tested without a Mac (under 20 minutes on 2 cores)
 #   make test-metal the part of it that runs the Metal backend on software Metal
+#   make test-clients  every client of docs/CLIENTS.md, the npm ones too (1 GB of packages)
 #   make test-long  everything, with the tests marked `long`
 #   make wheel-macos  build the macOS wheel here, and check it
 #   make lint       formatting, linters and type checks
@@ -23,9 +24,11 @@ WITH_COVERAGE := $(WITH_METAL) SOFTMETAL_COVERAGE=1 GPTOSS_METAL_COVERAGE=$(COVE
 METAL_TESTS := tests/softmetal tests/metal
 # Whole models and conversations: without the kernels' coverage counters, which make them slow.
 WHOLE_MODELS := tests/metal/test_logits.py tests/metal/test_chat.py tests/metal/test_demo.py
+CLIENTS := build/clients
+NPM_TESTS := tests/clients/npm
 ORDERS := forward reverse seeded:1 seeded:2 seeded:3
 
-.PHONY: build build-metal demo test test-metal test-long wheel-macos lint bench train clean
+.PHONY: build build-metal demo test test-metal test-clients test-long wheel-macos lint bench train clean
 
 build: $(VENV)/.built
 
@@ -36,7 +39,7 @@ $(VENV)/.created:
 	touch $@
 
 $(VENV)/.built: $(VENV)/.created $(SOURCES)
-	$(BIN)/python -m pip install --quiet .
+	$(BIN)/python -m pip install --quiet '.[tools]'
 	touch $@
 
 $(VENV)/.group-%: $(VENV)/.created pyproject.toml
@@ -60,8 +63,21 @@ $(SOFTMETAL)/.built: $(VENV)/.created $(VENV)/.group-test $(SOURCES) $(METAL_SOU
 	  -C cmake.define.ZIG=$$ZIG -C cmake.define.GPTOSS_SOFTMETAL=ON
 	touch $@
 
-test: build $(VENV)/.group-test
-	$(BIN)/python -m pytest -m 'not long' $(addprefix --ignore=,$(METAL_TESTS))
+# Clients in environments of their own: what they need cannot change what the server runs on.
+$(CLIENTS)/.python: pyproject.toml
+	$(PYTHON) -m venv $(CLIENTS)/python
+	$(CLIENTS)/python/bin/python -m pip install --quiet --upgrade pip
+	$(CLIENTS)/python/bin/python -m pip install --quiet --group clients
+	touch $@
+
+$(CLIENTS)/.npm: $(NPM_TESTS)/package-lock.json
+	mkdir -p $(CLIENTS)/npm
+	cp $(addprefix $(NPM_TESTS)/,package.json package-lock.json .npmrc) $(CLIENTS)/npm
+	cd $(CLIENTS)/npm && npm install --silent
+	touch $@
+
+test: build $(VENV)/.group-test $(CLIENTS)/.python
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not long' $(addprefix --ignore=,$(METAL_TESTS) $(NPM_TESTS))
 	$(MAKE) test-metal
 
 test-metal: build build-metal
@@ -69,6 +85,9 @@ test-metal: build build-metal
 	$(WITH_METAL) $(BIN)/python -m pytest -m 'not long' tests/softmetal $(WHOLE_MODELS)
 	$(WITH_COVERAGE) $(BIN)/python -m pytest -m 'not long' tests/metal $(addprefix --ignore=,$(WHOLE_MODELS))
 	$(WITH_METAL) $(BIN)/python -m tests.metal.coverage $(COVERAGE)
+
+test-clients: build $(VENV)/.group-test $(CLIENTS)/.python $(CLIENTS)/.npm
+	$(BIN)/python -m pytest tests/clients
 
 test-long: test build-metal
 	$(BIN)/python -m pytest -m long $(addprefix --ignore=,$(METAL_TESTS))
