@@ -105,8 +105,10 @@ def test_the_oldest_goes_first_and_never_a_page_in_need(
         shutil.copytree(store.folder, copy.folder)  # keeps the times
         copy.trim()
         assert copy.bytes <= limit
+        kept = len(list(copy.folder.glob("*/*.prefix")))
         left = [tokens.tolist() for _, tokens in copy.open(IDENTITY, PAGE).entries()]
         assert left == [prefix.tokens.tolist() for prefix in order[len(order) - len(left) :]]
+        assert len(left) == kept  # none misses a page
         counts.add(len(left))
     assert counts == {0, 1, 2, 3, 4, 5, 6}
     assert files(copy) == []

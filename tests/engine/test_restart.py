@@ -29,7 +29,7 @@ def disk(tmp_path: Path) -> DiskStore:
     return DiskStore(tmp_path / "prefixes", PLENTY)
 
 
-@pytest.mark.parametrize("length", [60, 256, 300, 700])
+@pytest.mark.parametrize("length", [60, 248, 256, 300, 504, 700])
 def test_a_restart_reads_the_prefix(start: Starter, disk: DiskStore, length: int) -> None:
     conversation = job(length, 9, marks=(length - 2,))
     engine = start(disk=disk)
