@@ -64,6 +64,8 @@ def open_web(pages: dict[str, Answer]) -> Iterator[Web]:
             except (BrokenPipeError, ConnectionResetError):
                 return
 
+        do_POST = do_GET  # noqa: N815
+
         def log_message(self, format: str, *args: object) -> None:
             """Nothing."""
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 _SWEEPS: Final = 50
 _OWN: Final = ("RssAnon", "RssShmem", "VmSwap")

@@ -9,6 +9,7 @@ import argparse
 import os
 import resource
 import signal
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,8 @@ def limit(address_space: int, processes: int, file: int, cpu_seconds: int) -> No
         "RLIMIT_MEMLOCK": 0,
         "RLIMIT_MSGQUEUE": 0,
     }
+    if sys.platform == "darwin":
+        del wanted["RLIMIT_AS"]  # not enforced there: memory is watched from outside
     for name, value in wanted.items():
         kind = getattr(resource, name, None)
         if kind is not None:
