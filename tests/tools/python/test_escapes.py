@@ -48,8 +48,8 @@ class Watch(threading.Thread):
             sizes = []
             for process in found:
                 try:
-                    sizes.append((process.memory_info().rss, process.num_threads()))
-                except psutil.NoSuchProcess:
+                    sizes.append((process.memory_full_info().pss, process.num_threads()))
+                except psutil.Error:  # it has ended
                     continue
             self.processes = max(self.processes, sum(threads for _, threads in sizes))
             self.memory = max(self.memory, sum(size for size, _ in sizes))

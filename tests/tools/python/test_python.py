@@ -135,7 +135,7 @@ def test_between_calls_nothing_runs(python: Python) -> None:
 
 
 @linux
-def test_the_sandbox_dies_with_its_host() -> None:
+def test_the_sandbox_dies_with_its_host(tmp_path: Path) -> None:
     """Also when the host is killed and can clean nothing up."""
     program = (
         "import os, sys\nfrom gptoss_metal.tools.python import Python\n"
@@ -143,7 +143,10 @@ def test_the_sandbox_dies_with_its_host() -> None:
         "print(tool._kernel._processes.kernel().pid, flush=True)\nsys.stdin.read()"
     )
     host = subprocess.Popen(
-        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
     )
     assert host.stdout is not None
     pids = [int(host.stdout.readline()) for _ in range(2)]

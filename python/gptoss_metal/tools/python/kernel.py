@@ -21,7 +21,8 @@ from gptoss_metal.tools.python.processes import Processes
 from gptoss_metal.tools.python.sandbox import Sandbox
 
 START_SECONDS: Final = 60.0
-WATCH_SECONDS: Final = 0.2
+WATCH_SECONDS: Final = 0.05
+DISK_SECONDS: Final = 0.5
 TICK: Final = 0.1
 START_TICK: Final = 0.02
 SAID_BYTES: Final = 4096
@@ -181,9 +182,15 @@ class Kernel:
 
     def _watch(self, process: subprocess.Popen[bytes], processes: Processes) -> None:
         """Ends the kernel when it takes too much, until it has ended."""
+        disk_due = 0.0
         while process.poll() is None:
             self._running.wait()
-            reason = self._excess(processes)
+            reason = ""
+            if processes.memory() > self.limits.memory:
+                reason = f"it took more than {self.limits.memory >> 20} MiB of memory"
+            elif time.monotonic() > disk_due:
+                reason = self._excess()
+                disk_due = time.monotonic() + DISK_SECONDS
             if reason:
                 self.kill(reason)
             if self._over.is_set():
@@ -192,9 +199,8 @@ class Kernel:
         self.death = self.death or "it ended by itself"
         self._over.set()
 
-    def _excess(self, processes: Processes) -> str:
-        if processes.memory() > self.limits.memory:
-            return f"it took more than {self.limits.memory >> 20} MiB of memory"
+    def _excess(self) -> str:
+        """What it has too much of on the disk; empty if it keeps within the limits."""
         used, files = _usage(self.place.work)
         if used > self.limits.disk:
             return f"its files took more than {self.limits.disk >> 20} MiB"
