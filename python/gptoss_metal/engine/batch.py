@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Final
 
 from gptoss_metal import _core
@@ -59,6 +60,7 @@ class Batch:
         self._counters = counters
         self._steps = steps
         self._numbers = itertools.count(1)
+        self._choosers = ThreadPoolExecutor(os.cpu_count(), "gptoss-metal-chooser")
 
     def admit(self, feed: Feed) -> bool:
         """Takes on a job, if there is memory now.
@@ -108,12 +110,13 @@ class Batch:
             self.aside.remove(sequence)
             sequence.close()
 
-    def clear(self) -> None:
+    def close(self) -> None:
         """Forgets every sequence; their readers are told elsewhere."""
         for sequence in self.all():
             sequence.close()
         self.running.clear()
         self.aside.clear()
+        self._choosers.shutdown()
 
     def all(self) -> list[Sequence]:
         """Those that run, and those set aside."""
@@ -135,22 +138,22 @@ class Batch:
         pending = [mask for s in due if (mask := s.masks.pending) is not None]
         if pending:
             wait(pending, PATIENCE)
-        chosen = False
-        for sequence in due:
-            mask = sequence.masks.pending
-            if mask is not None and not mask.done():
-                continue
-            chosen = True
-            try:
-                sequence.choose()
-            except Exception as error:
-                self._fail(sequence, as_error("[generate] no token could be chosen", error))
+        ready = [s for s in due if s.masks.pending is None or s.masks.pending.done()]
+        for sequence, error in zip(ready, self._all_choose(ready), strict=True):
+            if error is not None:
+                self._fail(sequence, error)
                 continue
             self._counters.generated_tokens += 1
             if sequence.over:
                 self._steps.answered(sequence.generated)
                 self._end(sequence, keep=True)
-        return chosen
+        return bool(ready)
+
+    def _all_choose(self, ready: list[Sequence]) -> list[Error | None]:
+        """Lets sequences choose, several at the same time; returns what went wrong for each."""
+        if len(ready) < 2:
+            return [_try_to_choose(sequence) for sequence in ready]
+        return list(self._choosers.map(_try_to_choose, ready))
 
     def _has_memory(self, sequence: Sequence) -> bool:
         if sequence.length < sequence.total:
@@ -233,6 +236,14 @@ class Batch:
         self.running.remove(sequence)
         self._prefixes.release(sequence.entry)
         sequence.close()
+
+
+def _try_to_choose(sequence: Sequence) -> Error | None:
+    try:
+        sequence.choose()
+    except Exception as error:
+        return as_error("[generate] no token could be chosen", error)
+    return None
 
 
 def as_error(what: str, error: BaseException) -> Error:

@@ -138,7 +138,7 @@ class Device(threading.Thread):
             self._desk.load_wanted = self._desk.unload_wanted = False
             self._desk.state = "unloaded"
         if loaded is not None:
-            loaded.prefixes.close(SPILL_SECONDS)
+            loaded.close(SPILL_SECONDS)
 
     def _crash(self, error: BaseException) -> None:
         """Ends every stream and drops whatever may be spoiled; the model is then loaded anew."""
@@ -151,14 +151,14 @@ class Device(threading.Thread):
             self._desk.load_wanted = True
             self._desk.state = "failed"
         if loaded is not None:
-            loaded.prefixes.abandon()
+            loaded.close(0)  # what is in memory may be spoiled
 
     def _end_all(self, error: Error) -> None:
         loaded = self._desk.loaded
         feeds = self._desk.leave_all()
         if loaded is not None:
             feeds += [sequence.feed for sequence in loaded.batch.all()]
-            loaded.batch.clear()
+            loaded.batch.close()
         for feed in feeds:
             self._counters.failed += not feed.ended
             feed.end(error=error)

@@ -53,6 +53,18 @@ class Loaded:
         """Keys and values in memory."""
         return self.model.core.cache_bytes
 
+    def close(self, seconds: float) -> None:
+        """Frees everything; prefixes go to disk first.
+
+        Args:
+            seconds: the longest to wait for the disk; 0 writes nothing.
+        """
+        self.batch.close()
+        if seconds > 0:
+            self.prefixes.close(seconds)
+        else:
+            self.prefixes.abandon()
+
 
 def _facts(model: Model, limits: Limits) -> Facts:
     context = min(model.context, limits.context or model.context)
