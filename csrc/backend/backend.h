@@ -14,15 +14,9 @@ namespace gptoss {
 // whatever the chunks are. `normal` takes what the backend's tests bound (docs: "default").
 enum class Precision { normal, exact };
 
-constexpr int kPagePositions = 256;  // of one KV page of the full-attention layers
+struct KvShape;
 
-// Pages that `positions` take, the last one perhaps in part.
-constexpr int pages_for(int positions) { return (positions + kPagePositions - 1) / kPagePositions; }
-// Positions of page `index` that lie before `length`.
-constexpr int positions_in_page(int index, int length) {
-  const int behind = length - index * kPagePositions;
-  return behind < kPagePositions ? behind : kPagePositions;
-}
+constexpr int kPagePositions = 256;  // of one KV page of the full-attention layers
 
 // What a sequence holds at one length, kept so that others can go on from there. Immutable. The
 // pages of full-attention layers are shared with whoever else has them; the state of the window
@@ -96,6 +90,7 @@ class Backend {
   virtual std::shared_ptr<const Snapshot> load(int length, std::span<const Bytes> pages,
                                                Bytes window) = 0;
 
+  virtual const KvShape& kv_shape() const = 0;
   // Bytes of pages, rings and window states alive now, of all sequences and snapshots.
   virtual uint64_t cache_bytes() const = 0;
   // What a sequence of `positions` takes of these, with chunks of `chunk` tokens.

@@ -23,6 +23,7 @@ class CpuBackend final : public Backend {
   void forward(std::span<const BatchItem> items) override;
   std::shared_ptr<const Snapshot> load(int length, std::span<const Bytes> pages,
                                        Bytes window) override;
+  const KvShape& kv_shape() const override { return shape_; }
   uint64_t cache_bytes() const override { return alive_.load(); }
   uint64_t sequence_bytes(int positions, int chunk) const override;
 

@@ -51,6 +51,9 @@ struct Body {
 
   template <int R, int T>
   struct Sums {
+    // Rows whose weights of a group are in registers together, so that each x is loaded once for
+    // all of them.
+    static constexpr int kTogether = R * kVecs + R * T < V::registers ? R : 1;
     Vec total[R][T];
 
     Sums() {
@@ -58,9 +61,22 @@ struct Body {
         for (int t = 0; t < T; ++t) total[r][t] = V::zero();
       }
     }
-    // Adds a weight vector times x; `cols` values lie between tokens.
-    void add(int r, Vec w, const float* x, int64_t cols) {
-      for (int t = 0; t < T; ++t) total[r][t] = V::fma(w, V::load(x + t * cols), total[r][t]);
+    // Adds a group of 32 weights of each row times x, which lies `cols` values apart for each
+    // token; decode(r, w) gives the weights of row r.
+    template <class Decode>
+    void add_group(const float* x, int64_t cols, Decode decode) {
+      for (int first = 0; first < R; first += kTogether) {
+        Vec w[kTogether][kVecs];
+        for (int r = 0; r < kTogether; ++r) decode(first + r, w[r]);
+        for (int v = 0; v < kVecs; ++v) {
+          for (int t = 0; t < T; ++t) {
+            const Vec value = V::load(x + t * cols + v * W);
+            for (int r = 0; r < kTogether; ++r) {
+              total[first + r][t] = V::fma(w[r][v], value, total[first + r][t]);
+            }
+          }
+        }
+      }
     }
     void store(float* y, int64_t ldy) const {
       for (int t = 0; t < T; ++t) {
@@ -69,27 +85,36 @@ struct Body {
     }
   };
 
+  // Asks for the line that holds `p`, a tile ahead of its use: the rows of a tile are too short for
+  // the processor to see streams in them. Reaching behind the matrix does no harm.
+  static void prefetch(const void* p) { __builtin_prefetch(p, 0, 2); }
+
   template <int R, int T>
   static void q8_tile(const int8_t* q8, const uint16_t* scale, const float* x, int64_t cols,
                       float* y, int64_t ldy) {
     const int64_t groups = cols / kGroupSize;
     Sums<R, T> sums;
     for (int64_t g = 0; g < groups; ++g) {
-      for (int r = 0; r < R; ++r) {
+      sums.add_group(x + g * kGroupSize, cols, [&](int r, Vec* w) {
+        const int8_t* weights = q8 + r * cols + g * kGroupSize;
+        prefetch(weights + R * cols);
         const Vec s = V::set(V::half(scale[r * groups + g]));
-        for (int64_t k = g * kGroupSize; k < (g + 1) * kGroupSize; k += W) {
-          sums.add(r, V::mul(V::load_i8(q8 + r * cols + k), s), x + k, cols);
-        }
-      }
+        for (int v = 0; v < kVecs; ++v) w[v] = V::mul(V::load_i8(weights + v * W), s);
+      });
     }
     sums.store(y, ldy);
   }
 
   template <int R, int T>
-  static void bf16_tile(const uint16_t* w, const float* x, int64_t cols, float* y, int64_t ldy) {
+  static void bf16_tile(const uint16_t* weights, const float* x, int64_t cols, float* y,
+                        int64_t ldy) {
     Sums<R, T> sums;
-    for (int64_t k = 0; k < cols; k += W) {
-      for (int r = 0; r < R; ++r) sums.add(r, V::load_bf16(w + r * cols + k), x + k, cols);
+    for (int64_t k = 0; k < cols; k += kGroupSize) {
+      sums.add_group(x + k, cols, [&](int r, Vec* w) {
+        const uint16_t* row = weights + r * cols + k;
+        prefetch(row + R * cols);
+        for (int v = 0; v < kVecs; ++v) w[v] = V::load_bf16(row + v * W);
+      });
     }
     sums.store(y, ldy);
   }
@@ -100,11 +125,11 @@ struct Body {
     const int64_t groups = cols / kGroupSize;
     Sums<R, T> sums;
     for (int64_t g = 0; g < groups; ++g) {
-      for (int r = 0; r < R; ++r) {
-        Vec w[kVecs];
-        V::block_decode(blocks + (r * groups + g) * 16, kHalfE8M0.value[scales[r * groups + g]], w);
-        for (int v = 0; v < kVecs; ++v) sums.add(r, w[v], x + g * kGroupSize + v * W, cols);
-      }
+      sums.add_group(x + g * kGroupSize, cols, [&](int r, Vec* w) {
+        const int64_t at = r * groups + g;
+        prefetch(blocks + (at + R * groups) * 16);
+        V::block_decode(blocks + at * 16, kHalfE8M0.value[scales[at]], w);
+      });
     }
     sums.store(y, ldy);
   }

@@ -4,49 +4,29 @@
 
 namespace gptoss::cpu {
 
-KvShape::KvShape(const Config& config, bool exact)
-    : format{exact ? 4 : 2, config.kv_heads}, window(config.window), windowed(config.windowed) {
-  for (const bool of_window : windowed)
-    place.push_back(of_window ? window_layers++ : full_layers++);
+namespace {
+
+constexpr int kPageBlocks = kPagePositions / kBlock;
+
+}  // namespace
+
+std::shared_ptr<KvStore> new_page(const KvShape& shape, std::atomic<uint64_t>& alive) {
+  return std::make_shared<KvStore>(shape, shape.full_layers, kPageBlocks, alive);
 }
 
-int KvShape::ring_blocks(int context, int chunk) const {
-  return (std::min(window, context) + chunk + kBlock - 1) / kBlock + 1;
-}
-
-KvSnapshot::KvSnapshot(const KvShape& shape, int length, std::vector<Page> pages,
-                       std::vector<std::byte> window, std::atomic<uint64_t>& alive)
-    : shape_(shape),
-      length_(length),
-      pages_(std::move(pages)),
-      window_(std::move(window)),
-      counted_(alive, window_.size()) {
-  for (int i = 0; i < this->pages(); ++i) {
-    pages_[static_cast<size_t>(i)]->publish(positions_in_page(i, length_));
-  }
-}
-
-uint64_t KvSnapshot::page_bytes(int index) const {
-  return shape_.format.serialised_bytes(shape_.full_layers, positions_in_page(index, length_));
-}
-
-void KvSnapshot::read_page(int index, std::byte* out) const {
-  pages_[static_cast<size_t>(index)]->read(0, positions_in_page(index, length_), out);
-}
-
-void KvSnapshot::read_window(std::byte* out) const {
-  std::copy(window_.begin(), window_.end(), out);
+int ring_blocks(const KvShape& shape, int context, int chunk) {
+  return (std::min(shape.window, context) + chunk + kBlock - 1) / kBlock + 1;
 }
 
 KvCache::KvCache(const KvShape& shape, int context, int chunk, std::atomic<uint64_t>& alive)
-    : shape_(shape), alive_(alive), ring_blocks_(shape.ring_blocks(context, chunk)) {}
+    : shape_(shape), alive_(alive), ring_blocks_(cpu::ring_blocks(shape, context, chunk)) {}
 
 std::unique_ptr<KvStore> KvCache::new_ring() const {
-  return std::make_unique<KvStore>(shape_.format, shape_.window_layers, ring_blocks_, alive_);
+  return std::make_unique<KvStore>(shape_, shape_.window_layers, ring_blocks_, alive_);
 }
 
 std::shared_ptr<KvStore> KvCache::copy_of(const KvStore& page, int count) const {
-  std::shared_ptr<KvStore> copy = shape_.new_page(alive_);
+  std::shared_ptr<KvStore> copy = new_page(shape_, alive_);
   copy->copy(page, count);
   return copy;
 }
@@ -58,8 +38,8 @@ void KvCache::extend(int begin, int end) {
       std::shared_ptr<KvStore>& page = pages_[static_cast<size_t>(begin / kPagePositions)];
       if (page->published() > kept) page = copy_of(*page, kept);
     }
-    const size_t pages = static_cast<size_t>(pages_for(end));
-    while (pages_.size() < pages) pages_.push_back(shape_.new_page(alive_));
+    const size_t pages = static_cast<size_t>(shape_.pages(end));
+    while (pages_.size() < pages) pages_.push_back(new_page(shape_, alive_));
   }
   if (shape_.window_layers > 0 && !ring_) ring_ = new_ring();
   if (begin == 0) low_ = high_ = 0;
@@ -67,7 +47,7 @@ void KvCache::extend(int begin, int end) {
 }
 
 void KvCache::truncate(int length) {
-  const size_t kept = static_cast<size_t>(pages_for(length));
+  const size_t kept = static_cast<size_t>(shape_.pages(length));
   if (pages_.size() > kept) pages_.resize(kept);
 }
 
@@ -80,19 +60,16 @@ bool KvCache::holds_window(int position) const {
 }
 
 std::shared_ptr<const Snapshot> KvCache::snapshot(int length) const {
-  const size_t kept = shape_.full_layers > 0 ? static_cast<size_t>(pages_for(length)) : 0;
-  std::vector<std::shared_ptr<KvStore>> pages(pages_.begin(),
-                                              pages_.begin() + static_cast<std::ptrdiff_t>(kept));
+  KvSnapshot::Pages pages(pages_.begin(), pages_.begin() + shape_.pages(length));
   const int first = shape_.first_in_window(length);
-  std::vector<std::byte> window(
-      shape_.format.serialised_bytes(shape_.window_layers, length - first));
+  std::vector<std::byte> window(shape_.window_bytes(length));
   if (!window.empty()) ring_->read(first, length - first, window.data());
   return std::make_shared<KvSnapshot>(shape_, length, std::move(pages), std::move(window), alive_);
 }
 
 void KvCache::restore(const KvSnapshot& snapshot) {
   const int length = snapshot.length();
-  std::vector<std::shared_ptr<KvStore>> pages = snapshot.shared();
+  KvSnapshot::Pages pages = snapshot.shared();
   // A whole page is shared, and copied when it must be written. Of a partial one, the sequence that
   // it comes from may go on writing behind the snapshot.
   const int rest = length % kPagePositions;
@@ -114,7 +91,7 @@ void KvCache::write(const Kernels& kernels, int layer, int position, int head, c
                     const float* value) {
   uint8_t* data = block_data(layer, position / kBlock, head);
   const int slot = position % kBlock;
-  if (shape_.format.item == 4) {
+  if (shape_.item == 4) {
     float* keys = reinterpret_cast<float*>(data);
     for (int d = 0; d < kHeadDim; ++d) keys[d * kBlock + slot] = key[d];
     std::copy(value, value + kHeadDim, keys + kBlockValues + slot * kHeadDim);
@@ -130,7 +107,7 @@ void KvCache::write(const Kernels& kernels, int layer, int position, int head, c
 KvCache::View KvCache::block(const Kernels& kernels, int layer, int index, int head,
                              float* scratch) const {
   const uint8_t* data = block_data(layer, index, head);
-  if (shape_.format.item == 4) {
+  if (shape_.item == 4) {
     const float* keys = reinterpret_cast<const float*>(data);
     return {keys, keys + kBlockValues};
   }

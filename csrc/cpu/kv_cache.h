@@ -7,60 +7,18 @@
 #include <memory>
 #include <vector>
 
-#include "backend/backend.h"
 #include "cpu/kv_store.h"
 
 namespace gptoss::cpu {
 
-constexpr int kPageBlocks = kPagePositions / kBlock;
+using KvSnapshot = PagedSnapshot<KvStore>;
 
-// What all caches of a model have in common.
-struct KvShape {
-  KvShape(const Config& config, bool exact);
-
-  // Blocks of a ring: the window (or the whole context, if that is shorter) and one chunk more, so
-  // that the window before a chunk survives the writing of that chunk; and another one, as both
-  // ends may lie inside a block.
-  int ring_blocks(int context, int chunk) const;
-  std::shared_ptr<KvStore> new_page(std::atomic<uint64_t>& alive) const {
-    return std::make_shared<KvStore>(format, full_layers, kPageBlocks, alive);
-  }
-  int first_in_window(int length) const { return length > window ? length - window : 0; }
-
-  KvFormat format;
-  int window;
-  std::vector<bool> windowed;  // per layer
-  std::vector<int> place;      // per layer: which of the layers of its kind it is
-  int full_layers = 0;
-  int window_layers = 0;
-};
-
-// See backend/backend.h. The last `window` positions of the window layers are kept, serialised.
-class KvSnapshot final : public Snapshot {
- public:
-  using Page = std::shared_ptr<KvStore>;
-
-  // `window` holds the state of the window layers at `length`. Throws std::bad_alloc.
-  KvSnapshot(const KvShape& shape, int length, std::vector<Page> pages,
-             std::vector<std::byte> window, std::atomic<uint64_t>& alive);
-
-  int length() const override { return length_; }
-  uint64_t window_bytes() const override { return window_.size(); }
-  int pages() const override { return static_cast<int>(pages_.size()); }
-  uint64_t page_bytes(int index) const override;
-  void read_page(int index, std::byte* out) const override;
-  void read_window(std::byte* out) const override;
-
-  const std::vector<Page>& shared() const { return pages_; }
-  const std::vector<std::byte>& window() const { return window_; }
-
- private:
-  const KvShape& shape_;
-  int length_;
-  std::vector<Page> pages_;
-  std::vector<std::byte> window_;
-  Counted counted_;
-};
+// A page of the full layers.
+std::shared_ptr<KvStore> new_page(const KvShape& shape, std::atomic<uint64_t>& alive);
+// Blocks of a ring: the window (or the whole context, if that is shorter) and one chunk more, so
+// that the window before a chunk survives the writing of that chunk; and another one, as both ends
+// may lie inside a block.
+int ring_blocks(const KvShape& shape, int context, int chunk);
 
 class KvCache {
  public:

@@ -35,11 +35,12 @@ void write_slots(uint8_t* block, int slot, int count, const std::byte* in) {
 
 }  // namespace
 
-KvStore::KvStore(const KvFormat& format, int layers, int blocks, std::atomic<uint64_t>& alive)
-    : format_(format),
+KvStore::KvStore(const KvShape& shape, int layers, int blocks, std::atomic<uint64_t>& alive)
+    : shape_(shape),
       layers_(layers),
       blocks_(blocks),
-      counted_(alive, format.block_bytes() * static_cast<uint64_t>(int64_t{layers} * blocks)),
+      counted_(alive, static_cast<uint64_t>(shape.row_bytes() * kBlock * shape.kv_heads * layers *
+                                            blocks)),
       data_(static_cast<uint8_t*>(std::calloc(std::max<uint64_t>(counted_.bytes(), 1), 1))) {
   if (!data_) throw std::bad_alloc();
 }
@@ -48,15 +49,15 @@ KvStore::KvStore(const KvFormat& format, int layers, int blocks, std::atomic<uin
 // the part lies in the serialised form.
 template <class Visit>
 void KvStore::visit(int first, int count, Visit visit) const {
-  const int64_t row = 2 * kHeadDim * format_.item;  // one position's key and value
   for (int layer = 0; layer < layers_; ++layer) {
-    for (int head = 0; head < format_.kv_heads; ++head) {
-      const int64_t base = (int64_t{layer} * format_.kv_heads + head) * count;
+    for (int head = 0; head < shape_.kv_heads; ++head) {
+      const int64_t base = (int64_t{layer} * shape_.kv_heads + head) * count;
       for (int done = 0; done < count;) {
         const int position = first + done;
         const int slot = position % kBlock;
         const int part = std::min(kBlock - slot, count - done);
-        visit(block(layer, position / kBlock, head), slot, part, (base + done) * row);
+        visit(block(layer, position / kBlock, head), slot, part,
+              (base + done) * shape_.row_bytes());
         done += part;
       }
     }
@@ -65,20 +66,20 @@ void KvStore::visit(int first, int count, Visit visit) const {
 
 void KvStore::read(int first, int count, std::byte* out) const {
   visit(first, count, [&](const uint8_t* block, int slot, int part, int64_t offset) {
-    const auto read = format_.item == 4 ? read_slots<uint32_t> : read_slots<uint16_t>;
+    const auto read = shape_.item == 4 ? read_slots<uint32_t> : read_slots<uint16_t>;
     read(block, slot, part, out + offset);
   });
 }
 
 void KvStore::write(int first, int count, const std::byte* in) {
   visit(first, count, [&](uint8_t* block, int slot, int part, int64_t offset) {
-    const auto write = format_.item == 4 ? write_slots<uint32_t> : write_slots<uint16_t>;
+    const auto write = shape_.item == 4 ? write_slots<uint32_t> : write_slots<uint16_t>;
     write(block, slot, part, in + offset);
   });
 }
 
 void KvStore::copy(const KvStore& other, int count) {
-  const int64_t item = format_.item;
+  const int64_t item = shape_.item;
   visit(0, count, [&](uint8_t* block, int, int part, int64_t) {
     const uint8_t* from = other.data_.get() + (block - data_.get());
     if (part == kBlock) {

@@ -11,7 +11,8 @@ namespace {
 struct Avx2 {
   using Vec = __m256;
   static constexpr int width = 8;
-  static constexpr int tile_tokens = 3;   // 4 rows x 3 tokens of accumulators fill 16 registers
+  static constexpr int tile_tokens = 3;  // 4 rows x 3 tokens of accumulators fill 16 registers
+  static constexpr int registers = 16;
   static constexpr int accumulators = 8;  // of the decode kernels
   static constexpr const char* name = "avx2";
 

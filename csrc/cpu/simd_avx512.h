@@ -14,7 +14,8 @@ using gptoss::cpu::kEvenThenOdd;
 struct Avx512 {
   using Vec = __m512;
   static constexpr int width = 16;
-  static constexpr int tile_tokens = 6;    // 4 x 6 accumulators of 32 registers
+  static constexpr int tile_tokens = 6;  // 4 x 6 accumulators of 32 registers
+  static constexpr int registers = 32;
   static constexpr int accumulators = 16;  // of the decode kernels
   static constexpr const char* name = "avx512";
 

@@ -16,7 +16,8 @@ using gptoss::cpu::kTwiceE2M1;
 struct Neon {
   using Vec = float32x4_t;
   static constexpr int width = 4;
-  static constexpr int tile_tokens = 5;    // 4 x 5 accumulators of 32 registers
+  static constexpr int tile_tokens = 5;  // 4 x 5 accumulators of 32 registers
+  static constexpr int registers = 32;
   static constexpr int accumulators = 16;  // of the decode kernels
   static constexpr const char* name = "neon";
 

@@ -18,6 +18,7 @@ struct Portable {
   };
   static constexpr int width = 8;
   static constexpr int tile_tokens = 2;
+  static constexpr int registers = 16;
   static constexpr int accumulators = 8;  // of the decode kernels
   static constexpr const char* name = "portable";
 

@@ -20,18 +20,19 @@ MetalExecutor::MetalExecutor(Resources& resources, int context, int chunk)
       rope_(config_),
       residency_(resources.device.get(), resources.facts, kMostSequenceSets,
                  "gptoss-metal sequence"),
-      cache_(config_, resources.precision == Precision::exact, context,
-             std::min(chunk, kMostTokens), resources.memory, residency_),
+      cache_(resources.kv, context, std::min(chunk, kMostTokens), resources.memory,
+             resources.cache_bytes, residency_),
       scratch_(config_, resources.memory, residency_) {}
 
-void MetalExecutor::forward(const int32_t* tokens, int count, int start, int logit_rows,
-                            float* logits, const std::atomic<bool>& cancelled) {
+void MetalExecutor::forward(const BatchItem& item) {
   const Pool pool;
+  const int count = static_cast<int>(item.tokens.size());
+  float* logits = item.logits;
   for (int done = 0; done < count;) {
     const int part = std::min(count - done, kMostTokens);
     const int left = count - done - part;  // the logits wanted are those of the last rows
-    const int rows = std::clamp(logit_rows - left, 0, part);
-    forward_part(tokens + done, part, start + done, rows, logits, cancelled);
+    const int rows = std::clamp(item.logit_rows - left, 0, part);
+    forward_part(item.tokens.data() + done, part, item.start + done, rows, logits, item.cancelled);
     logits += int64_t{rows} * config_.vocab;
     done += part;
   }
@@ -92,6 +93,16 @@ void MetalExecutor::copy_logits(int rows, float* logits) const {
 void MetalExecutor::truncate(int length) {
   const Pool pool;
   cache_.truncate(length);
+}
+
+std::shared_ptr<const Snapshot> MetalExecutor::snapshot(int length) const {
+  const Pool pool;
+  return cache_.snapshot(length);
+}
+
+void MetalExecutor::restore(const Snapshot& snapshot) {
+  const Pool pool;
+  cache_.restore(static_cast<const KvSnapshot&>(snapshot));
 }
 
 }  // namespace gptoss::metal

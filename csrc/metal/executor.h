@@ -1,9 +1,8 @@
-// The forward pass of one sequence on the GPU.
+// One sequence on the GPU: its cache and its forward passes.
 #pragma once
 
 #include <optional>
 
-#include "backend/executor.h"
 #include "metal/command_stream.h"
 #include "metal/forward_plan.h"
 #include "metal/kv_cache.h"
@@ -13,14 +12,16 @@
 
 namespace gptoss::metal {
 
-class MetalExecutor final : public Executor {
+class MetalExecutor final : public Sequence {
  public:
   // `context` bounds the positions, `chunk` the tokens of one forward(). Callers hold a Pool.
   MetalExecutor(Resources& resources, int context, int chunk);
 
-  void forward(const int32_t* tokens, int count, int start, int logit_rows, float* logits,
-               const std::atomic<bool>& cancelled) override;
+  // See BatchItem. Throws Cancelled between command buffers, and Error.
+  void forward(const BatchItem& item);
   void truncate(int length) override;
+  std::shared_ptr<const Snapshot> snapshot(int length) const override;
+  void restore(const Snapshot& snapshot) override;
   bool can_resume(int position) const override { return cache_.holds_window(position); }
   uint64_t bytes() const override { return cache_.bytes() + scratch_.bytes(); }
 

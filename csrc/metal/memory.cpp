@@ -21,7 +21,7 @@ std::string gigabytes(uint64_t bytes) {
 }  // namespace
 
 void Buffer::reset() {
-  if (residency_ != nullptr) residency_->remove(*this);
+  if (residency_ != nullptr) residency_->release(*this);
   residency_ = nullptr;
   buffer_ = {};
   if (memory_ != nullptr) memory_->used_ -= bytes_;

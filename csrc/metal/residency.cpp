@@ -37,21 +37,22 @@ Residency::Set& Residency::set_for(uint64_t bytes) {
 }
 
 void Residency::add(Buffer& buffer, bool indirect) {
+  hold(buffer, indirect);
+  buffer.residency_ = this;
+}
+
+void Residency::hold(const Buffer& buffer, bool indirect) {
   if (!supported_) {
-    if (indirect) {
-      indirect_.push_back(buffer.get());
-      buffer.residency_ = this;
-    }
+    if (indirect) indirect_.push_back(buffer.get());
     return;
   }
   Set& set = set_for(buffer.bytes());
   set.set->addAllocation(buffer.get());
   set.bytes += buffer.bytes();
   set.changed = true;
-  buffer.residency_ = this;
 }
 
-void Residency::remove(const Buffer& buffer) {
+void Residency::release(const Buffer& buffer) {
   std::erase(indirect_, buffer.get());
   for (Set& set : sets_) {
     if (!set.set->containsAllocation(buffer.get())) continue;

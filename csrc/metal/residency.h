@@ -22,6 +22,9 @@ class Residency {
   // Bound buffers are resident in any case; `indirect` ones are reached through addresses. The
   // buffer leaves by itself when it goes.
   void add(Buffer& buffer, bool indirect);
+  // The same for a buffer that other residencies hold, too: it stays until release().
+  void hold(const Buffer& buffer, bool indirect);
+  void release(const Buffer& buffer);
   // Makes what was added and has left count.
   void commit();
 
@@ -32,8 +35,6 @@ class Residency {
   const std::vector<const MTL::Resource*>& indirect() const { return indirect_; }
 
  private:
-  friend class Buffer;
-  void remove(const Buffer& buffer);
   struct Set {
     Ref<MTL::ResidencySet> set;
     uint64_t bytes;

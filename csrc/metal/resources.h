@@ -1,7 +1,9 @@
-// What all executors of a model share: device, kernels and weights.
+// What all executors of a model share: device, kernels, weights, and the count of cache bytes.
 #pragma once
 
-#include "backend/executor.h"
+#include <atomic>
+
+#include "backend/kv_shape.h"
 #include "metal/device.h"
 #include "metal/memory.h"
 #include "metal/pipelines.h"
@@ -17,6 +19,8 @@ struct Resources {
 
   const Weights& weights;
   Precision precision;
+  KvShape kv;
+  std::atomic<uint64_t> cache_bytes{0};  // of pages, rings and window states, of all sequences
   Ref<MTL::Device> device;
   DeviceFacts facts;
   Memory memory;

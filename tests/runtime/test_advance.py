@@ -196,3 +196,12 @@ def test_passes_of_several_threads(model: _core.Model, tokens: Tokens) -> None:
     assert len(found) == 30
     for logits in found:
         np.testing.assert_array_equal(logits, expected)
+
+
+@pytest.mark.parametrize("place", [0, 60, 99])
+def test_one_other_token_is_noticed(model: _core.Model, tokens: Tokens, place: int) -> None:
+    """Proof of the comparisons above, for passes that mix up their items' histories."""
+    other = tokens.copy()
+    other[place] = (other[place] + 1) % 512
+    found = _alone(model, other[:100], tokens[100:101])
+    assert not np.array_equal(found, _alone(model, tokens[:100], tokens[100:101]))
