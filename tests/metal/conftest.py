@@ -29,13 +29,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="no software Metal here; run make test-metal"))
 
 
-def pytest_sessionfinish() -> None:
+EXECUTED = pytest.StashKey[set[int]]()
+
+
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Note which blocks of host code have run.
+
+    Their counters have 8 bits: one that is looked at only in the end may have come round to 0.
+    """
+    if COVERAGE in os.environ and hasattr(_core, "softmetal"):
+        executed = item.config.stash.setdefault(EXECUTED, set())
+        executed.update(offset for offset, ran in _core.softmetal.host_blocks() if ran)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
     """Leave behind what was executed, for the coverage report."""
     if COVERAGE in os.environ and hasattr(_core, "softmetal"):
         folder = Path(os.environ[COVERAGE])
         folder.mkdir(parents=True, exist_ok=True)
         executed = {
-            "host": [offset for offset, ran in _core.softmetal.host_blocks() if ran],
+            "host": sorted(session.config.stash.get(EXECUTED, set())),
             "kernels": _core.softmetal.kernel_lines(),
         }
         (folder / f"{os.getpid()}.json").write_text(json.dumps(executed))
