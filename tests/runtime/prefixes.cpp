@@ -2,8 +2,8 @@
 // early one, are cut back into its pages, write other tokens there, and decode together. Each must
 // compute what it computes alone. Built with the compiler's sanitizers; prints "same", or what
 // differs.
+#include <algorithm>
 #include <cstdio>
-#include <cstring>
 #include <thread>
 #include <vector>
 
@@ -45,6 +45,24 @@ std::vector<float> branch(Session& session, const Prefix& prefix, int seed) {
   return result;
 }
 
+// Goes on from the prefix in several sessions, a token each in turns.
+std::vector<std::vector<float>> in_turns(const std::shared_ptr<const Model>& model,
+                                         const Prefix& prefix, int sessions) {
+  std::vector<std::unique_ptr<Session>> all;
+  for (int i = 0; i < sessions; ++i) {
+    all.push_back(std::make_unique<Session>(model, 0, kChunk));
+    all.back()->restore(prefix);
+  }
+  for (size_t place = 0; place < 20; ++place) {
+    for (int i = 0; i < sessions; ++i) {
+      decode(*all[static_cast<size_t>(i)], {tokens(20, i + 1)[place]});
+    }
+  }
+  std::vector<std::vector<float>> result;
+  for (const auto& session : all) result.push_back(logits(*session));
+  return result;
+}
+
 std::vector<std::vector<std::byte>> pages(const Prefix& prefix) {
   std::vector<std::vector<std::byte>> result;
   for (int i = 0; i < prefix.snapshot().pages(); ++i) {
@@ -68,7 +86,18 @@ int main(int, char** arguments) {
     Session session(model, 0, kChunk);
     alone.push_back(branch(session, prefix, seed));
   }
+  // One after another is how each is computed alone; what is in the page of the prefix stays.
   bool same = true;
+  const auto turns = in_turns(model, prefix, 3);
+  for (size_t i = 0; i < turns.size(); ++i) {
+    same = same && std::equal(turns[i].begin(), turns[i].end(), alone[i].begin());
+  }
+  Session cut(model, 0, kChunk);
+  cut.sync(tokens(kSplit, 0));
+  const Prefix own = cut.checkpoint();
+  cut.rewind(kSplit - 20);
+  decode(cut, tokens(20, 9));
+  same = same && pages(own) == before;
   std::vector<std::vector<float>> together(3);
   std::vector<std::thread> threads;
   for (int seed = 1; seed <= 3; ++seed) {
