@@ -25,8 +25,8 @@ from gptoss_metal.server.problem import Problem
 from gptoss_metal.server.request import TurnRequest
 from gptoss_metal.server.served import Served
 from gptoss_metal.server.turns import Turns
-from gptoss_metal.tools.browser.browser import Browser
 from gptoss_metal.tools.browser.backends.fixture import Fixture
+from gptoss_metal.tools.browser.browser import Browser
 from gptoss_metal.tools.toolbox import Makers
 from tests.server.openai.ask import SUM, TOOL, ask, chunks, joined, post, refused
 
