@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from gptoss_metal.errors import Error
@@ -29,7 +29,7 @@ VARIABLE: Final = "GPTOSS_METAL_BWRAP"
 OLDEST: Final = (0, 7)  # --size
 WORK: Final = "/mnt/data"
 SOCKETS: Final = "/run/kernel"
-HOME: Final = "/home/sandbox"
+HOME: Final = str(PurePosixPath("/home", "sandbox"))
 PROGRAM: Final = "/run/inside"
 _SYSTEM: Final = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _ETC: Final = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime")
