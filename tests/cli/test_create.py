@@ -18,9 +18,10 @@ SUM = "What is 27 + 15?"
 
 @pytest.fixture(autouse=True)
 def no_aliases(home: Path) -> Iterator[None]:
-    """Removes what a test created."""
+    """Removes what a test created, and nothing that was there before it."""
+    before = set(aliases.names())
     yield
-    for name in aliases.names():
+    for name in set(aliases.names()) - before:
         aliases.remove(name)
 
 

@@ -26,10 +26,15 @@ def server(demo_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """``gptoss-metal serve demo``; one for all clients.
 
     It serves the demo model by another name too, ``steady``: greedy, for clients that cannot ask
-    for a temperature.
+    for a temperature. Its model store is its own: other tests create and remove names in theirs.
     """
-    answer("create", "steady", "--from", "demo", "--temperature", "0", "--overwrite")
-    with Server(tmp_path_factory.mktemp("server") / "log", "demo") as running:
+    folder = tmp_path_factory.mktemp("server")
+    models = folder / "home" / "models"
+    models.mkdir(parents=True)
+    os.link(demo_path, models / demo_path.name)
+    home = {"GPTOSS_METAL_HOME": str(models.parent)}
+    answer("create", "steady", "--from", "demo", "--temperature", "0", **home)
+    with Server(folder / "log", "demo", **home) as running:
         yield running
         assert running.alive, running.log()
     assert "Traceback" not in running.log(), running.log()

@@ -34,19 +34,28 @@ def save_for_ever(folder: Path, first: int, limit: int, done: int) -> None:
         store.trim()
 
 
-def killed(folder: Path, first: int, limit: int, seconds: float) -> int:
-    """How many prefixes a writer completed until it was killed."""
+def killed(folder: Path, first: int, limit: int, awaited: int, seconds: float) -> int:
+    """How many prefixes a writer completed until it was killed.
+
+    Args:
+        folder: of the store.
+        first: the number of its first prefix.
+        limit: of the store, in bytes.
+        awaited: how many it may complete in peace,
+        seconds: and how long it lives after that.
+    """
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(read)
         save_for_ever(folder, first, limit, write)
     os.close(write)
-    time.sleep(seconds)  # the moment is the point of the test
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    with open(read, "rb") as pipe:
-        return len(pipe.read())
+    with open(read, "rb", buffering=0) as pipe:
+        done = sum(len(pipe.read(1)) for _ in range(awaited))
+        time.sleep(seconds)  # the moment is the point of the test
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return done + len(pipe.read())
 
 
 def check(folder: Path, limit: int, seeds: range) -> set[int]:
@@ -78,9 +87,9 @@ def main(folder: Path, kills: int, limit: int) -> None:
     """Prints what happened."""
     chance = random.Random(4)
     first = torn = completed = 0
-    longest = 4 * usual_seconds(folder.with_name("trial"))
+    usual = usual_seconds(folder.with_name("trial"))
     for _ in range(kills):
-        done = killed(folder, first, limit, chance.random() * longest)
+        done = killed(folder, first, limit, chance.randrange(3), chance.random() * usual)
         torn += bool(list(folder.rglob("*" + record.TEMPORARY)))
         found = check(folder, limit, range(max(0, first - 400), first + done + 1))
         own = sorted(seed for seed in found if seed >= first)
