@@ -8,6 +8,7 @@
 #   make wheel-macos  build the macOS wheel here, and check it
 #   make lint       formatting, linters and type checks
 #   make bench      speed on this machine, demo model (see docs/SPEED.md for the 20b shape)
+#   make peers      the same beside llama.cpp (built once: ten minutes), small shape
 #   make train      train the demo model anew (see docs/DEMO_MODEL.md)
 
 PYTHON ?= python3
@@ -28,7 +29,7 @@ CLIENTS := build/clients
 NPM_TESTS := tests/clients/npm
 ORDERS := forward reverse seeded:1 seeded:2 seeded:3
 
-.PHONY: build build-metal demo test test-metal test-clients test-long wheel-macos lint bench train clean
+.PHONY: build build-metal demo test test-metal test-clients test-long wheel-macos lint bench peers train clean
 
 build: $(VENV)/.built
 
@@ -111,6 +112,9 @@ lint: build $(VENV)/.group-lint
 bench: build $(VENV)/.group-demo
 	$(BIN)/python tools/demo/prepare.py
 	$(BIN)/gptoss-metal bench demo
+
+peers: build $(VENV)/.group-peers
+	. $(BIN)/activate && python -m benchmarks.peers --shape small --check --plot build/peers/small
 
 train: build $(VENV)/.group-test
 	. $(BIN)/activate && sh tools/demo/train.sh

@@ -1,0 +1,1 @@
+"""benchmarks/peers: files, order, figures. Nothing here is timed."""
