@@ -34,17 +34,13 @@ def arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--shape", default="small", choices=list(SHAPES))
-    parser.add_argument(
-        "--model", type=_absolute, help="our file of that shape"
-    )
+    parser.add_argument("--model", type=_absolute, help="our file of that shape")
     parser.add_argument("--gguf", type=_absolute, help="the same weights for llama.cpp")
     parser.add_argument("--peers", default="llama", help=f"of {', '.join(PEERS)}")
     parser.add_argument("--only", default=",".join(rounds.NAMES), help="tests, with commas")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=32, help="tokens decoded per test")
-    parser.add_argument(
-        "--folder", type=_absolute, default=build.FOLDER, help="of the files"
-    )
+    parser.add_argument("--folder", type=_absolute, default=build.FOLDER, help="of the files")
     parser.add_argument("--check", action="store_true", help="llama-bench and logits beside it")
     parser.add_argument(
         "--prepare", action="store_true", help="build, write weights and states; measure nothing"
