@@ -10,8 +10,7 @@ namespace gptoss::cpu {
 
 namespace {
 
-constexpr int kQueryTile = 16;  // queries that share one unpacked block of keys and values
-constexpr int kTokenTile = 8;   // tokens per item of element-wise work
+constexpr int kTokenTile = 8;  // tokens per item of element-wise work
 
 int tiles(int count, int tile) { return (count + tile - 1) / tile; }
 
@@ -24,13 +23,13 @@ Forward::Forward(const Weights& weights, const Machine& machine)
       config_(weights.config()),
       machine_(machine),
       rope_(config_),
-      scratch_(static_cast<size_t>(machine.pool.threads())),
-      attention_scratch_(static_cast<size_t>(machine.pool.threads())) {}
+      attention_(config_, machine),
+      scratch_(static_cast<size_t>(machine.pool.threads())) {}
 
 void Forward::run(std::span<const BatchItem> items) {
   const Batch batch(config_.vocab, items);
   embed(batch);
-  plan_attention(batch);
+  attention_.plan(batch);
   for (int i = 0; i < config_.layers; ++i) {
     for (const BatchItem& item : items) {
       if (item.cancelled.load(std::memory_order_relaxed)) throw Cancelled();
@@ -66,9 +65,9 @@ void Forward::layer(const Batch& batch, int index) {
   float* qkv = qkv_.reserve(area(count, config_.qkv_width()));
   dense(layer.qkv, layer.qkv_bias, normed_.get(), false, qkv);
   rotate_and_store(batch, index);
-  attended_.reserve(area(count, config_.q_width()));
-  attend(index);
-  dense(layer.out, layer.out_bias, attended_.get(), true, residual_.get());
+  float* attended = attended_.reserve(area(count, config_.q_width()));
+  attention_.run(index, layer.sinks, qkv, attended);
+  dense(layer.out, layer.out_bias, attended, true, residual_.get());
   norm(layer.mlp_norm, numbers_);
   float* router = router_.reserve(area(count, config_.experts));
   dense(layer.router, layer.router_bias, normed_.get(), false, router);
@@ -114,69 +113,6 @@ void Forward::rotate_and_store(const Batch& batch, int layer) {
       }
     }
   });
-}
-
-// Long sequences first, so that no thread is left alone with one at the end.
-void Forward::plan_attention(const Batch& batch) {
-  attention_.clear();
-  for (const Batch::Item& item : batch.items()) {
-    const int count = static_cast<int>(item.tokens.size());
-    for (int head = 0; head < config_.kv_heads; ++head) {
-      for (int first = 0; first < count; first += kQueryTile) {
-        attention_.push_back({&item, head, first, std::min(first + kQueryTile, count)});
-      }
-    }
-  }
-  std::ranges::stable_sort(attention_, std::greater<>(), [](const AttentionTask& task) {
-    return int64_t{task.item->start + task.last} * (task.last - task.first);
-  });
-}
-
-void Forward::attend(int layer) {
-  const float* sinks = weights_.layer(layer).sinks;
-  machine_.pool.run(static_cast<int64_t>(attention_.size()), [&](int64_t task, int thread) {
-    attend(layer, sinks, attention_[static_cast<size_t>(task)],
-           attention_scratch_[static_cast<size_t>(thread)]);
-  });
-}
-
-void Forward::attend(int layer, const float* sinks, const AttentionTask& task,
-                     AttentionScratch& scratch) {
-  const auto [item, kv_head, first, last] = task;
-  const int start = item->start;
-  const int group = config_.heads_per_group();
-  const int window = config_.windowed[static_cast<size_t>(layer)] ? config_.window : INT32_MAX;
-  AttentionState* states = scratch.states.reserve(area(last - first, group));
-  for (int t = first; t < last; ++t) {
-    for (int g = 0; g < group; ++g) {
-      AttentionState& state = states[(t - first) * group + g];
-      state = {sinks[kv_head * group + g], 1.0f, {}};
-    }
-  }
-  float* unpacked = scratch.block.reserve(2 * size_t{kBlock} * kHeadDim);
-  const auto oldest = [&](int t) { return std::max(0, start + t - window + 1); };
-  for (int b = oldest(first) / kBlock; b <= (start + last - 1) / kBlock; ++b) {
-    const KvCache::View block = item->cache.block(machine_.kernels, layer, b, kv_head, unpacked);
-    for (int t = first; t < last; ++t) {
-      const int from = std::max(oldest(t) - b * kBlock, 0);
-      const int to = std::min(start + t + 1 - b * kBlock, kBlock);
-      if (from >= to) continue;
-      const float* q =
-          qkv_.get() + int64_t{item->first + t} * config_.qkv_width() + kv_head * group * kHeadDim;
-      for (int g = 0; g < group; ++g) {
-        machine_.kernels.attend(q + g * kHeadDim, block.keys, block.values, from, to,
-                                &states[(t - first) * group + g]);
-      }
-    }
-  }
-  for (int t = first; t < last; ++t) {
-    float* out =
-        attended_.get() + int64_t{item->first + t} * config_.q_width() + kv_head * group * kHeadDim;
-    for (int g = 0; g < group; ++g) {
-      const AttentionState& state = states[(t - first) * group + g];
-      for (int d = 0; d < kHeadDim; ++d) out[g * kHeadDim + d] = state.out[d] / state.l;
-    }
-  }
 }
 
 void Forward::unembed(const Batch& batch) {

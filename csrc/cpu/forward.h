@@ -1,6 +1,7 @@
 // The forward pass on the CPU, with the scratch memory that all sequences of a model share.
 #pragma once
 
+#include "cpu/attention.h"
 #include "cpu/batch.h"
 #include "cpu/experts.h"
 #include "model/rope.h"
@@ -15,27 +16,11 @@ class Forward {
   void run(std::span<const BatchItem> items);
 
  private:
-  // Scratch of attention, one per thread.
-  struct AttentionScratch {
-    Buffer<float> block;            // one block's keys and values in float32
-    Buffer<AttentionState> states;  // [query tile, heads per group]
-  };
-  // Attention of one KV head's queries at tokens first .. last - 1 of an item.
-  struct AttentionTask {
-    const Batch::Item* item;
-    int kv_head;
-    int first;
-    int last;
-  };
-
   void embed(const Batch& batch);
   void layer(const Batch& batch, int index);
   // Rows of the residual stream into normed_, one behind the other.
   void norm(const float* weight, std::span<const int> rows);
   void rotate_and_store(const Batch& batch, int layer);
-  void plan_attention(const Batch& batch);
-  void attend(int layer);
-  void attend(int layer, const float* sinks, const AttentionTask& task, AttentionScratch& scratch);
   void unembed(const Batch& batch);
   // The rows of a buffer of so many values each.
   std::span<float* const> rows_of(float* buffer, int count, int width);
@@ -45,10 +30,9 @@ class Forward {
   const Machine& machine_;
   Rope rope_;
   Experts experts_;
+  Attention attention_;
   ScratchSet scratch_;
-  std::vector<AttentionScratch> attention_scratch_;
-  std::vector<AttentionTask> attention_;  // longest first
-  std::vector<int> numbers_;              // 0 .. rows - 1
+  std::vector<int> numbers_;  // 0 .. rows - 1
   std::vector<float*> pointers_;
   Buffer<float> residual_;  // [rows, hidden]
   Buffer<float> normed_;    // [rows, hidden]

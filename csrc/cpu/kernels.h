@@ -4,22 +4,12 @@
 
 #include <cstdint>
 
-namespace gptoss::cpu {
+#include "cpu/attention_kernels.h"
 
-// Positions that one block of the KV cache holds; attention works block by block.
-constexpr int kBlock = 64;
-constexpr int kHeadDimension = 64;
+namespace gptoss::cpu {
 
 // Tokens that the decode kernels multiply with a weight while it is in registers.
 constexpr int kMatvecTokens = 8;
-
-// Running state of attention for one query head: softmax maximum, softmax sum and the
-// unnormalised output. It starts from the sink: m = sink, l = 1, out = 0.
-struct AttentionState {
-  float m;
-  float l;
-  float out[kHeadDimension];
-};
 
 struct Kernels {
   const char* isa;
@@ -60,12 +50,7 @@ struct Kernels {
   // f16 rounds to nearest even and saturates at +-65504.
   void (*store_f16)(const float* x, uint16_t* y, int n);
 
-  // Continues attention of one query head over positions [first, last) of one block.
-  // query [64], already scaled; keys [64 dims, 64 positions] and values [64, 64] in f32.
-  void (*attend)(const float* query, const float* keys, const float* values, int first, int last,
-                 AttentionState* state);
-  // f16 -> f32 of one block's keys or values (kBlock * kHeadDimension values).
-  void (*unpack_f16)(const uint16_t* x, float* y, int n);
+  AttentionKernels attention;
 };
 
 // The best set for this processor, or the named one ("avx512", "avx2", "neon", "portable").

@@ -5,15 +5,14 @@
 
 #include <cstdint>
 
+#include "cpu/attention_impl.h"
 #include "cpu/e2m1.h"
 #include "cpu/kernels.h"
+#include "cpu/simd_exp.h"
 
 namespace {
 
-using gptoss::cpu::AttentionState;
-using gptoss::cpu::kBlock;
 using gptoss::cpu::kHalfE8M0;
-using gptoss::cpu::kHeadDimension;
 using gptoss::cpu::kMatvecTokens;
 
 constexpr int kGroupSize = 32;  // values per scale
@@ -25,25 +24,6 @@ struct Body {
   using Vec = typename V::Vec;
   static constexpr int W = V::width;
   static constexpr int kVecs = kGroupSize / W;  // vectors per group of 32
-
-  // exp(x) within 2 units in the last place, for x clamped to -87.3 .. 88.3. x = n ln 2 + r with
-  // |r| <= ln 2 / 2, exp(r) by its Taylor series to r^7 (the next term is below 6e-9).
-  static Vec exp(Vec x) {
-    const Vec clamped = V::min(V::max(x, V::set(-87.3f)), V::set(88.3f));
-    const Vec n = V::round(V::mul(clamped, V::set(1.44269504f)));
-    // ln 2 in two parts; n times the first is exact.
-    Vec r = V::fma(n, V::set(-0.693145752f), clamped);
-    r = V::fma(n, V::set(-1.42860682e-6f), r);
-    Vec p = V::set(1.0f / 5040);
-    p = V::fma(p, r, V::set(1.0f / 720));
-    p = V::fma(p, r, V::set(1.0f / 120));
-    p = V::fma(p, r, V::set(1.0f / 24));
-    p = V::fma(p, r, V::set(1.0f / 6));
-    p = V::fma(p, r, V::set(0.5f));
-    p = V::fma(p, r, V::set(1.0f));
-    p = V::fma(p, r, V::set(1.0f));
-    return V::mul(p, V::pow2(n));
-  }
 
   // ---- matrices: R rows against T tokens ------------------------------------------------------
   // One accumulator per pair, over k in steps of W, whatever R, T and the stored form are: each sum
@@ -294,7 +274,7 @@ struct Body {
       }
       const Vec gate = V::min(V::load(gates), high);
       const Vec up = V::max(V::min(V::load(ups), high), low);
-      const Vec decay = exp(V::mul(gate, V::set(-kSwigluAlpha)));
+      const Vec decay = exp<V>(V::mul(gate, V::set(-kSwigluAlpha)));
       const Vec gated = V::div(gate, V::add(one, decay));
       V::store(y + i, V::mul(gated, V::add(up, one)));
     }
@@ -312,75 +292,13 @@ struct Body {
     for (int i = 0; i < n; i += W) V::store_f16(y + i, V::max(V::min(V::load(x + i), high), low));
   }
 
-  static void unpack_f16(const uint16_t* x, float* y, int n) {
-    for (int i = 0; i < n; i += W) V::store(y + i, V::load_f16(x + i));
-  }
-
-  // Online softmax over one block; positions outside [first, last) weigh nothing.
-  static void attend(const float* query, const float* keys, const float* values, int first,
-                     int last, AttentionState* state) {
-    constexpr int kLanes = kBlock / W;
-    alignas(64) float score[kBlock];
-    block_scores(query, keys, score);
-    for (int j = 0; j < first; ++j) score[j] = -3.0e38f;
-    for (int j = last; j < kBlock; ++j) score[j] = -3.0e38f;
-    Vec top = V::load(score);
-    for (int v = 1; v < kLanes; ++v) top = V::max(top, V::load(score + v * W));
-    const float block_max = V::largest(top);
-    const float m = block_max > state->m ? block_max : state->m;
-    float rescale[W];
-    V::store(rescale, exp(V::set(state->m - m)));
-    Vec sum = V::zero();
-    for (int v = 0; v < kLanes; ++v) {
-      V::store(score + v * W, exp(V::sub(V::load(score + v * W), V::set(m))));
-    }
-    for (int j = 0; j < first; ++j) score[j] = 0;
-    for (int j = last; j < kBlock; ++j) score[j] = 0;
-    for (int v = 0; v < kLanes; ++v) sum = V::add(sum, V::load(score + v * W));
-    state->m = m;
-    state->l = state->l * rescale[0] + V::sum(sum);
-    add_values(score, values, first, last, rescale[0], state->out);
-  }
-
-  // score[j] = sum_d query[d] * keys[d, j]
-  static void block_scores(const float* query, const float* keys, float* score) {
-    constexpr int kTile = 4;  // vectors of positions in flight
-    for (int j = 0; j < kBlock; j += kTile * W) {
-      Vec total[kTile];
-      for (int v = 0; v < kTile; ++v) total[v] = V::zero();
-      for (int d = 0; d < kHeadDimension; ++d) {
-        const Vec q = V::set(query[d]);
-        for (int v = 0; v < kTile; ++v) {
-          total[v] = V::fma(q, V::load(keys + d * kBlock + j + v * W), total[v]);
-        }
-      }
-      for (int v = 0; v < kTile; ++v) V::store(score + j + v * W, total[v]);
-    }
-  }
-
-  // out = out * rescale + sum_j weight[j] * values[j]
-  static void add_values(const float* weight, const float* values, int first, int last,
-                         float rescale, float* out) {
-    constexpr int kTile = 4;
-    for (int d = 0; d < kHeadDimension; d += kTile * W) {
-      Vec total[kTile];
-      for (int v = 0; v < kTile; ++v) {
-        total[v] = V::mul(V::load(out + d + v * W), V::set(rescale));
-      }
-      for (int j = first; j < last; ++j) {
-        const Vec p = V::set(weight[j]);
-        for (int v = 0; v < kTile; ++v) {
-          total[v] = V::fma(p, V::load(values + j * kHeadDimension + d + v * W), total[v]);
-        }
-      }
-      for (int v = 0; v < kTile; ++v) V::store(out + d + v * W, total[v]);
-    }
-  }
-
-  static constexpr gptoss::cpu::Kernels kernels = {
-      V::name,   matvec_q8,   matvec_bf16,  matvec_mxfp4, to_decode_order,
-      unpack_q8, unpack_bf16, unpack_mxfp4, matmul,       rms_norm,
-      swiglu,    add_scaled,  store_f16,    attend,       unpack_f16};
+  static constexpr gptoss::cpu::Kernels kernels = {V::name,         matvec_q8,
+                                                   matvec_bf16,     matvec_mxfp4,
+                                                   to_decode_order, unpack_q8,
+                                                   unpack_bf16,     unpack_mxfp4,
+                                                   matmul,          rms_norm,
+                                                   swiglu,          add_scaled,
+                                                   store_f16,       AttentionBody<V>::kernels};
 };
 
 }  // namespace

@@ -111,7 +111,7 @@ KvCache::View KvCache::block(const Kernels& kernels, int layer, int index, int h
     const float* keys = reinterpret_cast<const float*>(data);
     return {keys, keys + kBlockValues};
   }
-  kernels.unpack_f16(reinterpret_cast<const uint16_t*>(data), scratch, 2 * kBlockValues);
+  kernels.attention.unpack_f16(reinterpret_cast<const uint16_t*>(data), scratch, 2 * kBlockValues);
   return {scratch, scratch + kBlockValues};
 }
 
