@@ -23,7 +23,7 @@ from .model_file import ModelFile
 from .same import correlation
 from .shapes import SHAPES
 
-PEERS = ("llama",)
+PEERS = ("llama", "mlx", "transformers")
 
 
 def arguments() -> argparse.Namespace:
@@ -36,7 +36,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--shape", default="small", choices=list(SHAPES))
     parser.add_argument("--model", type=_absolute, help="our file of that shape")
     parser.add_argument("--gguf", type=_absolute, help="the same weights for llama.cpp")
-    parser.add_argument("--peers", default="llama", help=f"of {', '.join(PEERS)}")
+    parser.add_argument("--peers", default="llama", help=f"of {', '.join(PEERS)}, with commas")
     parser.add_argument("--only", default=",".join(rounds.NAMES), help="tests, with commas")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=32, help="tokens decoded per test")
@@ -80,6 +80,10 @@ def main() -> None:
         members.append(contenders.llama_cpp(tools, file, states, threads, options.steps))
         if options.check and not options.prepare:
             checks = check(tools, members[0], members[1], threads)
+    if "mlx" in options.peers:
+        members.append(contenders.mlx(model, threads))
+    if "transformers" in options.peers:
+        members.append(contenders.transformers(model, threads))
     if options.prepare:
         for member in members:
             rounds.prepare(member)
@@ -88,12 +92,12 @@ def main() -> None:
     config = ModelFile(model).config
     rows = summary.rows(found, config, contenders.OURS)
     facts = facts_of_run(options.shape, threads) | checks
-    print(report.table(rows))
+    print(report.legend(members), report.table(rows), sep="\n")
     if options.json:
         options.json.write_text(report.as_json(facts, members, found, rows))
     if options.plot:
         heading = f"{options.shape} shape, random weights, {threads} threads, {facts['processor']}"
-        report.plot(rows, heading, options.plot)
+        report.plot(rows, f"{heading}\n{report.legend(members)}", options.plot)
 
 
 def check(

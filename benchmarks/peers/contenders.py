@@ -9,12 +9,15 @@ from typing import Final
 import gptoss_metal
 from gptoss_metal.convert import write_random_model
 
-from .build import LLAMA_COMMIT, LLAMA_PACKAGE, LLAMA_VERSION, Llama, say
+from .build import LLAMA_COMMIT, LLAMA_PACKAGE, LLAMA_VERSION, Llama, environment, say
 from .gguf_file import write_gguf
 from .rounds import Contender
 from .shapes import SHAPES
 
 OURS: Final = "gptoss-metal"
+MLX_PACKAGES: Final = ["mlx[cpu]==0.32.4", "mlx-lm==0.32.2"]
+TORCH_PACKAGES: Final = ["torch==2.13.0", "transformers==5.24.0"]
+SCALED_TESTS: Final = ("decode", "prefill128")
 
 
 def our_file(shape: str, folder: Path) -> Path:
@@ -54,3 +57,41 @@ def gguf_of(model: Path, folder: Path) -> Path:
         say(f"writing {path}")
         write_gguf(model, path)
     return path
+
+
+def mlx(model: Path, threads: int) -> Contender:
+    """Return mlx-lm on the CPU; installed if it is not there.
+
+    Raises:
+        Error: it cannot be installed.
+    """
+    python = environment("mlx", MLX_PACKAGES)
+    return Contender(
+        "mlx-lm",
+        " ".join(MLX_PACKAGES),
+        (str(python), "-m", "benchmarks.peers.mlx_worker", str(model), str(threads)),
+        None,
+        tests=SCALED_TESTS,
+        steps=2,
+        rounds=1,
+        note="scaled from 2 layers; prefill from a prompt of 8 tokens",
+    )
+
+
+def transformers(model: Path, threads: int) -> Contender:
+    """Return Transformers in bfloat16; installed if it is not there.
+
+    Raises:
+        Error: it cannot be installed.
+    """
+    python = environment("transformers", TORCH_PACKAGES)
+    return Contender(
+        "transformers",
+        " ".join(TORCH_PACKAGES),
+        (str(python), "-m", "benchmarks.peers.transformers_worker", str(model), str(threads)),
+        None,
+        tests=SCALED_TESTS,
+        steps=8,
+        rounds=1,
+        note="scaled from 2 layers; made-up bfloat16 weights, 3 times the bytes counted here",
+    )

@@ -38,6 +38,13 @@ def table(found: Sequence[Row]) -> str:
     return "\n".join(text)
 
 
+def legend(contenders: Sequence[Contender]) -> str:
+    """Return a line per contender: its version, and what a reader must know of its figures."""
+    return "\n".join(
+        f"{one.name}: {one.version}" + (f"; {one.note}" if one.note else "") for one in contenders
+    )
+
+
 def _ratio(ratio: Figure | None) -> str:
     if ratio is None:
         return ""
@@ -83,7 +90,7 @@ def plot(found: Sequence[Row], heading: str, prefix: Path) -> list[Path]:
     names = list(dict.fromkeys(row.contender for row in found))
     canvas = Canvas(figsize=(2.6 * len(tests), 4), layout="constrained")
     FigureCanvasAgg(canvas)
-    canvas.suptitle(heading, fontsize=10)
+    canvas.suptitle(heading, fontsize=8)
     panels = canvas.subplots(1, len(tests), squeeze=False)[0]
     for panel, test in zip(panels, tests, strict=True):
         here = [row for row in found if row.test == test]

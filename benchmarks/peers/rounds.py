@@ -127,7 +127,7 @@ def process(contender: Contender, tests: Sequence[str]) -> dict[str, float]:
             values[LOAD] = worker.started
             say(f"  {LOAD}: {worker.started:.2f} s")
         chosen = [name for name in TESTS if name in tests and name in contender.tests]
-        if chosen:
+        if chosen and contender.file:
             worker.seconds(TOUCH)
         for name in chosen:
             values[name] = _rate(worker, TESTS[name], contender.steps)
@@ -142,6 +142,8 @@ def prepare(contender: Contender) -> None:
         Error: the process ended early.
     """
     deep = [test.depth for name, test in TESTS.items() if test.depth and name in contender.tests]
+    if not deep:
+        return
     with Worker(contender.command) as worker:
         for depth in deep:
             say(f"{contender.name}: a cache of {depth} tokens")

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
-from benchmarks.peers.report import as_json, plot, table
+from benchmarks.peers.report import as_json, legend, plot, table
 from benchmarks.peers.rounds import Contender
 from benchmarks.peers.summary import rows
 from tests.benchmarks.test_summary import CONFIG, rounds
@@ -35,6 +35,11 @@ def test_json_holds_each_value_and_the_figures() -> None:
     assert whole["rounds"][0]["limits"]["them"]["read_gbs"] == 10.0
     decode = whole["figures"][0]
     assert (decode["test"], decode["speed"]["median"]) == ("decode", 5.0)
+
+
+def test_legend_names_version_and_what_is_scaled() -> None:
+    who = [Contender("us", "1.0", (), None), Contender("them", "abc", (), None, note="scaled")]
+    assert legend(who) == "us: 1.0\nthem: abc; scaled"
 
 
 def test_plot_is_written_twice(tmp_path: Path) -> None:
