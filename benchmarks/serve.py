@@ -25,7 +25,7 @@ from typing import Any
 import httpx
 import numpy as np
 
-from tests.server.running import running
+from tests.running import running
 
 VOCAB_WORDS = 100_000
 """Prompts are random ordinary ids below this."""

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.cli.program import answer
-from tests.clients.running import Server
 from tests.conftest import ROOT
+from tests.running import Running, running
 
 CLIENTS = ROOT / "build" / "clients"
 PROGRAMS = Path(__file__).parent / "programs"
@@ -22,7 +22,7 @@ Program = Callable[[str], dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
-def server(demo_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(demo_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """``gptoss-metal serve demo``; one for all clients.
 
     It serves the demo model by another name too, ``steady``: greedy, for clients that cannot ask
@@ -34,10 +34,10 @@ def server(demo_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     os.link(demo_path, models / demo_path.name)
     home = {"GPTOSS_METAL_HOME": str(models.parent)}
     answer("create", "steady", "--from", "demo", "--temperature", "0", **home)
-    with Server(folder / "log", "demo", **home) as running:
-        yield running
-        assert running.alive, running.log()
-    assert "Traceback" not in running.log(), running.log()
+    with running("demo", **home) as started:
+        yield started
+        assert started.alive, started.said
+    assert "Traceback" not in started.said, started.said
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +49,7 @@ def python_clients() -> Path:
 
 
 @pytest.fixture
-def program(server: Server, python_clients: Path, tmp_path: Path) -> Program:
+def program(server: Running, python_clients: Path, tmp_path: Path) -> Program:
     """Runs one of the programs against the server and returns what it reports."""
 
     def run(name: str) -> dict[str, Any]:
@@ -58,18 +58,18 @@ def program(server: Server, python_clients: Path, tmp_path: Path) -> Program:
     return run
 
 
-def report(command: list[str], server: Server, home: Path) -> dict[str, Any]:
+def report(command: list[str], server: Running, home: Path) -> dict[str, Any]:
     """The JSON object that a program prints; it must end well."""
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=TIMEOUT, env=environment(server, home)
     )
-    assert done.returncode == 0, done.stdout + done.stderr + server.log()
+    assert done.returncode == 0, done.stdout + done.stderr + server.said
     found = json.loads(done.stdout.splitlines()[-1])
     assert isinstance(found, dict)
     return found
 
 
-def environment(server: Server, home: Path) -> dict[str, str]:
+def environment(server: Running, home: Path) -> dict[str, str]:
     """Variables of a user who has nothing but the server: no key, no configuration, no proxy."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
     return kept | {

@@ -17,7 +17,7 @@ from gptoss_metal.clients.files import File, merge
 from gptoss_metal.clients.target import server_url
 from gptoss_metal.errors import Error
 from tests.cli.program import answer, answer_json, refused
-from tests.clients.running import Server
+from tests.running import Running
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -192,7 +192,7 @@ def test_urls_that_are_none(given: str) -> None:
         server_url(given)
 
 
-def test_a_running_server_says_what_it_has(server: Server, user: dict[str, str]) -> None:
+def test_a_running_server_says_what_it_has(server: Running, user: dict[str, str]) -> None:
     described = answer_json_with(user, "config", "openai", "--url", server.url, "--json")
     assert described["environment"]["OPENAI_BASE_URL"] == server.url + "/v1"
     printed = answer("config", "codex", "--url", server.url, **user)

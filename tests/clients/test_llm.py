@@ -14,7 +14,7 @@ import pytest
 from tests.cli.program import answer, refused, start
 from tests.clients.conftest import environment
 from tests.clients.expected import PERSON, SUM, WEATHER
-from tests.clients.running import Server
+from tests.running import Running
 
 FUNCTION = """
 def get_weather(city: str) -> str:
@@ -29,7 +29,7 @@ def bin_folder(python_clients: Path) -> str:
     return str(python_clients.parent)
 
 
-def llm(bin_folder: str, server: Server, home: Path, *args: str) -> str:
+def llm(bin_folder: str, server: Running, home: Path, *args: str) -> str:
     """Runs llm as `config llm --write` has set it up."""
     variables = environment(server, home)
     answer("config", "llm", "--url", server.url, "--model", "steady", "--write", **variables)
@@ -37,15 +37,15 @@ def llm(bin_folder: str, server: Server, home: Path, *args: str) -> str:
     done = subprocess.run(
         [f"{bin_folder}/llm", *args], capture_output=True, text=True, timeout=120, env=variables
     )
-    assert done.returncode == 0, done.stderr + server.log()
+    assert done.returncode == 0, done.stderr + server.said
     return done.stdout + done.stderr
 
 
-def test_it_answers(bin_folder: str, server: Server, tmp_path: Path) -> None:
+def test_it_answers(bin_folder: str, server: Running, tmp_path: Path) -> None:
     assert llm(bin_folder, server, tmp_path, "What is 27 + 15?").strip() == SUM
 
 
-def test_a_schema_holds(bin_folder: str, server: Server, tmp_path: Path) -> None:
+def test_a_schema_holds(bin_folder: str, server: Running, tmp_path: Path) -> None:
     said = llm(bin_folder, server, tmp_path, "--schema", "name, age int", PERSON_QUESTION)
     assert json.loads(said) == PERSON
 
@@ -53,7 +53,7 @@ def test_a_schema_holds(bin_folder: str, server: Server, tmp_path: Path) -> None
 PERSON_QUESTION = "Return Anna, aged 33, as JSON."
 
 
-def test_a_tool_is_called(bin_folder: str, server: Server, tmp_path: Path) -> None:
+def test_a_tool_is_called(bin_folder: str, server: Running, tmp_path: Path) -> None:
     asked = ("--functions", FUNCTION, "--tools-debug", "What is the weather in Paris?")
     said = llm(bin_folder, server, tmp_path, *asked)
     assert "get_weather({'city': 'Paris'})" in said
@@ -78,7 +78,7 @@ def test_launch_starts_a_server_and_ends_it(demo_path: Path, bin_folder: str, ho
     assert not answers(url), "the server still runs"
 
 
-def test_launch_uses_a_running_server(server: Server, bin_folder: str) -> None:
+def test_launch_uses_a_running_server(server: Running, bin_folder: str) -> None:
     paths = {"PATH": f"{bin_folder}:{os.environ['PATH']}"}
     asked = ("--no-log", "What is 27 + 15?")
     done = start("launch", "llm", "--model", "steady", "--url", server.url, "--", *asked, **paths)
@@ -88,7 +88,7 @@ def test_launch_uses_a_running_server(server: Server, bin_folder: str) -> None:
     assert server.alive
 
 
-def test_launch_returns_the_clients_exit_code(server: Server, bin_folder: str) -> None:
+def test_launch_returns_the_clients_exit_code(server: Running, bin_folder: str) -> None:
     paths = {"PATH": f"{bin_folder}:{os.environ['PATH']}"}
     done = start("launch", "llm", "--url", server.url, "--", "--no-such-option", **paths)
     assert done.returncode == 2, done.stderr
@@ -121,7 +121,7 @@ def test_launch_told_to_end_leaves_nothing_running(demo_path: Path, bin_folder: 
     assert not answers(url), "the server still runs"
 
 
-def test_launch_says_what_to_install(server: Server, tmp_path: Path) -> None:
+def test_launch_says_what_to_install(server: Running, tmp_path: Path) -> None:
     said = refused("launch", "codex", "--url", server.url, PATH=str(tmp_path))
     assert said == "[launch] codex is not installed. Try: npm install -g @openai/codex"
     said = refused("launch", "zed", "--url", server.url)

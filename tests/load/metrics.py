@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 
-from tests.server.running import Running
+from tests.running import Running
 
 
 def metric(server: Running, name: str) -> float:

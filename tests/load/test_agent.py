@@ -11,7 +11,7 @@ import pytest
 
 from tests.load.agent import Agent, computed, new_tokens
 from tests.load.metrics import metric
-from tests.server.running import Running, running
+from tests.running import Running, running
 
 TURNS = 20
 WORDS = 280  # of each result: 20 of them are over 16 000 tokens

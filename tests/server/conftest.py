@@ -21,7 +21,7 @@ from gptoss_metal.server.app import build
 from gptoss_metal.server.loader import Loader
 from gptoss_metal.server.served import Served
 from gptoss_metal.server.turns import Turns
-from tests.server.running import Running, running
+from tests.running import Running, running
 
 NAMES = ("demo", "gpt-oss-demo")
 

@@ -17,7 +17,7 @@ from starlette.types import Message
 from gptoss_metal.server.app import Rules, build
 from gptoss_metal.server.body import DEEPEST
 from gptoss_metal.server.served import Served
-from tests.server.running import Running
+from tests.running import Running
 
 CHAT = "/v1/chat/completions"
 
@@ -142,4 +142,4 @@ def test_long_headers_are_refused(base_url: str) -> None:
 
 def test_what_is_no_http_is_refused(server: Running) -> None:
     assert raw(server.url, b"\x16\x03\x01 hello\r\n\r\n").startswith(b"HTTP/1.1 400")
-    assert not any("Traceback" in line for line in server.log)
+    assert "Traceback" not in server.said

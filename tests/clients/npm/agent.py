@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.cli.program import answer
 from tests.clients.conftest import PROGRAMS, environment
-from tests.clients.running import Server
+from tests.running import Running
 
 TIMEOUT = 240
 SUM = "What is 27 + 15?"
@@ -26,7 +26,7 @@ class Agent:
         home: an empty folder.
     """
 
-    def __init__(self, name: str, bin_folder: Path, server: Server, home: Path) -> None:
+    def __init__(self, name: str, bin_folder: Path, server: Running, home: Path) -> None:
         self.home = home
         self.server = server
         self.variables = environment(server, home)
@@ -48,7 +48,7 @@ class Agent:
             cwd=self.work,
             env=self.variables | environment,
         )
-        assert done.returncode == 0, done.stdout + done.stderr + self.server.log()
+        assert done.returncode == 0, done.stdout + done.stderr + self.server.said
         return done.stdout
 
     def lines(self, *command: str, **environment: str) -> list[dict[str, Any]]:

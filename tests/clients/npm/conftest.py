@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.clients.conftest import CLIENTS, report
-from tests.clients.running import Server
+from tests.running import Running
 
 PROGRAMS = Path(__file__).parent / "programs"
 NodeProgram = Callable[[str], dict[str, Any]]
@@ -33,7 +33,7 @@ def node_programs(node_clients: Path) -> Path:
 
 
 @pytest.fixture
-def node_program(server: Server, node_programs: Path, tmp_path: Path) -> NodeProgram:
+def node_program(server: Running, node_programs: Path, tmp_path: Path) -> NodeProgram:
     """Runs one of the programs against the server and returns what it reports."""
 
     def run(name: str) -> dict[str, Any]:

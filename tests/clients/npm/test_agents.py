@@ -9,10 +9,12 @@ import yaml
 
 from tests.clients.expected import SUM as ANSWER
 from tests.clients.npm.agent import SUM, WEATHER, Agent
-from tests.clients.running import Server
+from tests.running import Running
 
 
-def test_continue(node_clients: Path, python_clients: Path, server: Server, tmp_path: Path) -> None:
+def test_continue(
+    node_clients: Path, python_clients: Path, server: Running, tmp_path: Path
+) -> None:
     agent = Agent("continue", node_clients / "node_modules" / ".bin", server, tmp_path)
     command = agent.setup["command"]
     assert agent.run(*command, "-p", SUM).strip() == ANSWER
@@ -26,7 +28,9 @@ def test_continue(node_clients: Path, python_clients: Path, server: Server, tmp_
     assert agent.cities() == ["Paris"]
 
 
-def test_opencode(node_clients: Path, python_clients: Path, server: Server, tmp_path: Path) -> None:
+def test_opencode(
+    node_clients: Path, python_clients: Path, server: Running, tmp_path: Path
+) -> None:
     agent = Agent("opencode", node_clients / "node_modules" / ".bin", server, tmp_path)
     assert agent.setup["command"] == ["opencode", "--model", "gptoss-metal/steady"]
     run = ("opencode", "run", "--model", "gptoss-metal/steady", "--format", "json")

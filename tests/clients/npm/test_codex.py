@@ -10,7 +10,7 @@ import pytest
 
 from tests.clients.expected import SUM as ANSWER
 from tests.clients.npm.agent import SUM, WEATHER, Agent
-from tests.clients.running import Server
+from tests.running import Running
 
 EXEC = ("exec", "--skip-git-repo-check", "--json")
 PERSON = {
@@ -34,7 +34,7 @@ def bin_folder(node_clients: Path) -> Path:
 
 
 @pytest.fixture
-def codex(bin_folder: Path, server: Server, tmp_path: Path) -> Agent:
+def codex(bin_folder: Path, server: Running, tmp_path: Path) -> Agent:
     return Agent("codex", bin_folder, server, tmp_path)
 
 
@@ -99,7 +99,7 @@ def test_a_tool_of_codex_is_called_and_its_result_read(codex: Agent) -> None:
 
 
 @pytest.mark.parametrize("provider", ["ollama", "lmstudio"])
-def test_oss(bin_folder: Path, server: Server, tmp_path: Path, provider: str) -> None:
+def test_oss(bin_folder: Path, server: Running, tmp_path: Path, provider: str) -> None:
     codex = Agent("", bin_folder, server, tmp_path)
     local = ("--oss", "--local-provider", provider, "-m", "steady")
     events = codex.lines("codex", *EXEC, *local, SUM, CODEX_OSS_BASE_URL=server.url + "/v1")

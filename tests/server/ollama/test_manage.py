@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 
 from gptoss_metal import aliases
 from gptoss_metal.preset import Preset
+from tests.running import running
 from tests.server.ollama.ask import SUM, ask, lines, refused
-from tests.server.running import running
 
 
 def make(client: TestClient, **body: Any) -> list[str]:

@@ -16,8 +16,8 @@ from gptoss_metal.convert import verify
 from gptoss_metal.server.ollama.pull import Abandoned, Pulls, convert_into
 from gptoss_metal.server.problem import Problem
 from tests.reference.checkpoints import write_checkpoint
+from tests.running import Running, running
 from tests.server.ollama.ask import Json
-from tests.server.running import Running, running
 
 COMMIT = "6cee5e81ee83917806bbde320786a8fb61efebee"
 

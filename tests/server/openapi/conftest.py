@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.running import Server
+from tests.running import Running, running
 
 
 @pytest.fixture(scope="session")
-def openai_server(demo_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def openai_server(demo_path: Path) -> Iterator[Running]:
     """``gptoss-metal serve demo`` with a context that bounds what a request can cost."""
-    log = tmp_path_factory.mktemp("openapi") / "log"
-    with Server(log, "demo", "--context", "2048") as running:
-        yield running
-        assert running.alive, running.log()
-    assert "Traceback" not in running.log(), running.log()
+    with running(demo_path, "--served-model-name", "demo", "--context", "2048") as started:
+        yield started
+        assert started.alive, started.said
+    assert "Traceback" not in started.said, started.said

@@ -18,8 +18,8 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.core.errors import UnsupportedSchema
 from schemathesis.specs.openapi.checks import response_schema_conformance
 
-from tests.clients.running import Server
 from tests.conftest import ROOT
+from tests.running import Running
 from tests.server.openapi.bounds import bounded
 from tests.server.openapi.cut import SERVED
 from tests.server.openapi.schema import check, document
@@ -49,7 +49,7 @@ def cases(draw: DrawFn, operation: Any, mode: GenerationMode) -> Case:
         reject()
 
 
-def examine(case: Case, server: Server) -> None:
+def examine(case: Case, server: Running) -> None:
     """Sends a request and checks the answer."""
     case.body = bounded(case.operation.path, case.body)
     answer = case.call(base_url=server.url + "/v1", timeout=60)
@@ -65,7 +65,7 @@ def examine(case: Case, server: Server) -> None:
 @pytest.mark.parametrize(("method", "path", "mode"), OPERATIONS)
 def test_no_request_breaks_the_server(
     api: schemathesis.BaseSchema,
-    openai_server: Server,
+    openai_server: Running,
     method: str,
     path: str,
     mode: GenerationMode,
@@ -87,7 +87,7 @@ def test_no_request_breaks_the_server(
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_schemathesis_finds_nothing(openai_server: Server, tmp_path: Path) -> None:
+def test_schemathesis_finds_nothing(openai_server: Running, tmp_path: Path) -> None:
     """Its own program: every keyword of the schema, kept and violated, and 100 more a path."""
     description = tmp_path / "openai.json"
     description.write_text(json.dumps(document()))

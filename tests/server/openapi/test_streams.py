@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.clients.running import Server
+from tests.running import Running
 from tests.server.openapi.order import check_order
 from tests.server.openapi.schema import check, check_event
 from tests.server.openapi.sse import TIMEOUT, events
@@ -97,7 +97,7 @@ CHAT: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-def post(server: Server, path: str, body: dict[str, Any]) -> Any:
+def post(server: Running, path: str, body: dict[str, Any]) -> Any:
     with httpx.Client(timeout=TIMEOUT, trust_env=False) as client:
         answer = client.post(server.url + path, json=body)
     assert answer.status_code == 200, answer.text
@@ -105,7 +105,7 @@ def post(server: Server, path: str, body: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("name", RESPONSES)
-def test_responses_stream(openai_server: Server, name: str) -> None:
+def test_responses_stream(openai_server: Running, name: str) -> None:
     fields, expected = RESPONSES[name]
     found = events(openai_server.url + "/v1/responses", BASE | fields)
     stream = [data for _, data in found if data != "[DONE]"]
@@ -122,7 +122,7 @@ def test_responses_stream(openai_server: Server, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RESPONSES)
-def test_response(openai_server: Server, name: str) -> None:
+def test_response(openai_server: Running, name: str) -> None:
     fields, _ = RESPONSES[name]
     made = post(openai_server, "/v1/responses", BASE | fields)
     check("Response", made)
@@ -140,7 +140,7 @@ def test_response(openai_server: Server, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CHAT)
-def test_chat_stream(openai_server: Server, name: str) -> None:
+def test_chat_stream(openai_server: Running, name: str) -> None:
     fields, finish = CHAT[name]
     found = [data for _, data in events(openai_server.url + "/v1/chat/completions", BASE | fields)]
     assert found.pop() == "[DONE]"
@@ -169,19 +169,19 @@ def _check_choice(parts: list[dict[str, Any]], finish: str) -> None:
 
 
 @pytest.mark.parametrize("name", CHAT)
-def test_chat(openai_server: Server, name: str) -> None:
+def test_chat(openai_server: Running, name: str) -> None:
     fields = {key: value for key, value in CHAT[name][0].items() if key != "stream_options"}
     check(
         "CreateChatCompletionResponse", post(openai_server, "/v1/chat/completions", BASE | fields)
     )
 
 
-def test_completions(openai_server: Server) -> None:
+def test_completions(openai_server: Running) -> None:
     body = {"model": "demo", "prompt": "27 + 15", "max_tokens": 8}
     check("CreateCompletionResponse", post(openai_server, "/v1/completions", body))
 
 
-def test_models(openai_server: Server) -> None:
+def test_models(openai_server: Running) -> None:
     with httpx.Client(timeout=TIMEOUT, trust_env=False) as client:
         check("ListModelsResponse", client.get(openai_server.url + "/v1/models").json())
         check("Model", client.get(openai_server.url + "/v1/models/demo").json())

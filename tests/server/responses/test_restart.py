@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 
+from tests.running import running
 from tests.server.responses.conftest import REPORT, WEATHER, item_of, text_of
 from tests.server.responses.strict import Wire
-from tests.server.running import running
 
 PARIS = "What is the weather in Paris?"
 

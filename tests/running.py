@@ -10,13 +10,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
-STARTUP = 60
+STARTUP = 120
+END = 30
 LINE = re.compile(r"serving \S+ at (http://\S+)")
 
 
@@ -27,14 +28,24 @@ class Running:
     Attributes:
         url: where it listens, e.g. ``http://127.0.0.1:40123``.
         process: the process.
-        log: what it wrote on stderr so far, line by line.
+        log: what it wrote so far, line by line.
     """
 
     url: str
     process: subprocess.Popen[str]
     log: list[str] = field(default_factory=list)
 
-    def stop(self, sent: int = signal.SIGTERM, timeout: float = 30) -> int:
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self.process.poll() is None
+
+    @property
+    def said(self) -> str:
+        """All that it wrote so far."""
+        return "\n".join(self.log)
+
+    def stop(self, sent: int = signal.SIGTERM, timeout: float = END) -> int:
         """Ends it with a signal and returns its exit code."""
         self.process.send_signal(sent)
         return self.process.wait(timeout)
@@ -42,15 +53,26 @@ class Running:
 
 @contextlib.contextmanager
 def running(*args: str | Path, wait: bool = True, **env: str) -> Iterator[Running]:
-    """Starts ``gptoss-metal serve ARGS --port 0``, and ends it.
+    """Starts ``gptoss-metal serve ARGS --port 0``, and ends it with SIGTERM.
 
     Args:
         args: the model first.
         wait: until ``/health`` answers 200.
         env: environment variables besides the test's own.
+
+    Raises:
+        AssertionError: it did not start, or had to be killed.
     """
     command = [sys.executable, "-m", "gptoss_metal", "serve", *map(str, args), "--port", "0"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | env)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        env=os.environ | env,
+    )
     server = Running("", process)
     reader = threading.Thread(target=_read, args=(server,), daemon=True)
     reader.start()
@@ -60,31 +82,37 @@ def running(*args: str | Path, wait: bool = True, **env: str) -> Iterator[Runnin
             _until(lambda: _healthy(server.url), server, "it never got ready")
         yield server
     finally:
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        ended = _end(process)
         reader.join(5)
+        assert ended, f"the server did not end: {server.said}"
+
+
+def _end(process: subprocess.Popen[str]) -> bool:
+    """Ends it; False if it had to be killed."""
+    process.terminate()
+    try:
+        process.wait(END)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
+    return True
 
 
 def _read(server: Running) -> None:
-    assert server.process.stderr is not None
-    for line in server.process.stderr:
+    assert server.process.stdout is not None
+    for line in server.process.stdout:
         server.log.append(line.rstrip("\n"))
         found = LINE.search(line)
         if found:
             server.url = found.group(1)
 
 
-def _until(condition: object, server: Running, what: str) -> None:
-    assert callable(condition)
+def _until(condition: Callable[[], bool], server: Running, what: str) -> None:
     end = time.monotonic() + STARTUP
     while not condition():
-        if server.process.poll() is not None or time.monotonic() > end:
-            raise AssertionError(f"{what}: " + "\n".join(server.log))
+        if not server.alive or time.monotonic() > end:
+            raise AssertionError(f"{what}: {server.said}")
         time.sleep(0.02)
 
 
