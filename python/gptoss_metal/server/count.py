@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gptoss_metal.harmony.render import Renderer, Setting
-from gptoss_metal.server.names import Names
+from gptoss_metal.harmony.render import Renderer
+from gptoss_metal.server.prompts import setting_of
 from gptoss_metal.server.request import TurnRequest
 from gptoss_metal.server.served import Served
 
@@ -16,13 +16,6 @@ def count(request: TurnRequest, served: Served) -> int:
         Error: the request cannot be rendered.
     """
     full = request.with_defaults(served.preset(request.model))
-    names = Names(tool.name for tool in full.tools)
-    setting = Setting(
-        full.reasoning_effort or "medium",
-        full.instructions,
-        names.tools(full.tools),
-        full.response_format,
-        builtins=full.builtins,
-    )
+    names, setting = setting_of(full)
     prompt = Renderer(served.model.vocabulary).prompt(names.messages(full.messages), setting)
     return len(prompt.ids)

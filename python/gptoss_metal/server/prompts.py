@@ -48,19 +48,11 @@ def prepare(request: TurnRequest, card: Card, replay: Replay) -> Prepared:
     Raises:
         Problem: the request cannot be read, or is too long.
     """
-    names = Names(tool.name for tool in request.tools)
-    tools = names.tools(request.tools)
     context = min(card.context, request.context or card.context)
     try:
-        setting = Setting(
-            reasoning_effort=request.reasoning_effort or "medium",
-            instructions=request.instructions,
-            tools=tools,
-            response_format=request.response_format,
-            builtins=request.builtins,
-        )
+        names, setting = setting_of(request)
         constraint = card.grammars.turn(
-            tools=tools,
+            tools=setting.tools,
             builtins=request.builtins,
             tool_choice=_spoken(request.tool_choice, names, request),
             response_format=request.response_format,
@@ -82,7 +74,24 @@ def prepare(request: TurnRequest, card: Card, replay: Replay) -> Prepared:
         keep_alive=request.keep_alive,
     )
     check_bias(request.sampling.logit_bias, card)
-    return Prepared(request, names, tools, job)
+    return Prepared(request, names, setting.tools, job)
+
+
+def setting_of(request: TurnRequest) -> tuple[Names, Setting]:
+    """The model's names of a request's tools, and what its prompt says before the conversation.
+
+    Raises:
+        Error: the effort or a built-in tool is unknown.
+    """
+    names = Names(tool.name for tool in request.tools)
+    setting = Setting(
+        reasoning_effort=request.reasoning_effort or "medium",
+        instructions=request.instructions,
+        tools=names.tools(request.tools),
+        response_format=request.response_format,
+        builtins=request.builtins,
+    )
+    return names, setting
 
 
 def prepare_raw(request: RawRequest, card: Card) -> Job:
