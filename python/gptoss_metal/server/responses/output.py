@@ -6,6 +6,7 @@ documents: added, its parts or arguments, done.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -17,7 +18,7 @@ Wire = dict[str, Any]
 Status = Literal["in_progress", "completed", "incomplete", "failed", "searching", "interpreting"]
 
 
-class Output:
+class Output(ABC):
     """An output item.
 
     Args:
@@ -30,9 +31,9 @@ class Output:
         self.index = index
         self.id = new_id(PREFIXES[self.kind])
 
+    @abstractmethod
     def item(self, status: Status) -> Item:
         """The item as it is now."""
-        raise NotImplementedError
 
     def event(self, type_: str, **more: Any) -> Wire:
         """An event about this item."""
@@ -71,9 +72,9 @@ class TextOutput(Output):
         super().__init__(index)
         self.text = ""
 
+    @abstractmethod
     def part(self) -> Item:
         """The part as it is now."""
-        raise NotImplementedError
 
     def open(self) -> Iterator[Wire]:
         """Sends the item and its empty part."""
@@ -86,9 +87,9 @@ class TextOutput(Output):
         yield self.event("content_part.done", content_index=0, part=self.part())
         yield self.done(status)
 
+    @abstractmethod
     def text_done(self) -> Wire:
         """The event that tells the whole text."""
-        raise NotImplementedError
 
 
 class ReasoningOutput(TextOutput):
