@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -97,6 +98,37 @@ def test_a_grammar_that_becomes_too_much(tokenizer: Vocabulary, grammars: Gramma
         constraint.mask()
     assert constraint.failure
     assert free(constraint)
+
+
+@pytest.mark.parametrize(
+    ("grammar", "words", "reason"),
+    [
+        ("nonsense", "", "does not compile"),
+        ('start: "Secret plan" | "Secret man"', "Secret plot", "forbids the token"),
+    ],
+)
+def test_the_log_tells_once_and_quotes_nothing(
+    tokenizer: Vocabulary,
+    grammars: Grammars,
+    caplog: pytest.LogCaptureFixture,
+    grammar: str,
+    words: str,
+    reason: str,
+) -> None:
+    text = json.dumps({"grammars": [{"lark_grammar": grammar}]}) if words else grammar
+    constraint = TurnConstraint(
+        lambda: llguidance.LLMatcher(grammars._built(), text, log_level=0),
+        harmony_mask(VOCAB),
+        VOCAB,
+    )
+    for token in tokenizer.encode(words) * 3:
+        constraint.mask()
+        constraint.accept(token)
+    constraint.mask()
+    assert constraint.failure
+    [told] = [record.getMessage() for record in caplog.records]
+    assert reason in told
+    assert not any(word in told for word in ("nonsense", "Secret", "plan", "plot"))
 
 
 def test_a_turn_without_a_grammar_goes_on(

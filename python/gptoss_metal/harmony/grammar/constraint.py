@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from typing import Final
 
 import llguidance
 import numpy as np
@@ -13,6 +15,7 @@ from gptoss_metal.harmony import tokens as t
 from gptoss_metal.harmony.grammar.tokenizer import SIZE
 
 Mask = npt.NDArray[np.uint32]
+_LOG: Final = logging.getLogger(__name__)
 
 
 def harmony_mask(vocab: int) -> Mask:
@@ -36,7 +39,7 @@ class TurnConstraint:
 
     The grammar is compiled when the first mask is asked for, on whatever thread does. If anything
     goes wrong in it, now or later, the rest of the turn is bound to `harmony_mask` only, and
-    `failure` tells why: the parser recovers what it can.
+    `failure` tells why, and the log says that it happened: the parser recovers what it can.
 
     Args:
         compiled: gives the matcher.
@@ -63,7 +66,7 @@ class TurnConstraint:
         fill_next_token_bitmask(matcher, found)
         mask = _fitted(found[0].view(np.uint32), self._vocab)
         if matcher.is_error() or not mask.any():
-            self._give_up(matcher.get_error() or "no token is allowed")
+            self._give_up("it failed" if matcher.is_error() else "it allows no token", matcher)
             return self._fallback
         return mask
 
@@ -71,21 +74,26 @@ class TurnConstraint:
         """Notes a token that was generated; one the grammar forbids ends the grammar's use."""
         matcher = self._followed()
         if matcher is not None and not matcher.consume_token(token):
-            self._give_up(matcher.get_error())
+            self._give_up("it forbids the token that was generated", matcher)
 
     def _followed(self) -> llguidance.LLMatcher | None:
         if self.failure is not None:
             return None
         if self._matcher is None:
-            self._matcher = self._compiled()
-        if self._matcher.is_error():
-            self._give_up(self._matcher.get_error())
-            return None
+            matcher = self._compiled()
+            if matcher.is_error():
+                self._give_up("it does not compile", matcher)
+                return None
+            self._matcher = matcher
         return self._matcher
 
-    def _give_up(self, why: str) -> None:
-        self.failure = (why.splitlines() or ["unknown"])[0]
+    def _give_up(self, what: str, matcher: llguidance.LLMatcher) -> None:
+        self.failure = (matcher.get_error() or what).splitlines()[0]
         self._matcher = None
+        # llguidance's own message may quote the schema or the answer, which logs must not hold.
+        _LOG.warning(
+            "[grammar] a turn goes on without its grammar: %s (%s)", what, matcher.stop_reason()
+        )
 
 
 def _fitted(mask: Mask, vocab: int) -> Mask:
