@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from gptoss_metal.harmony.messages import Message
-from gptoss_metal.server.database import open_database
+from gptoss_metal.server.bounded import BoundedTable
 
 MOST_BYTES: Final = 256 << 20
 
@@ -28,6 +26,8 @@ create table if not exists turns (
 create index if not exists by_use on turns (used);
 create table if not exists keys (key text primary key, turn integer not null) without rowid;
 create index if not exists by_turn on keys (turn);
+create trigger if not exists forgotten after delete on turns
+    begin delete from keys where turn = old.number; end;
 """
 
 
@@ -40,16 +40,13 @@ class Replay:
     """
 
     def __init__(self, path: Path | None = None, most_bytes: int = MOST_BYTES) -> None:
-        self._path = path
-        self._most = most_bytes
-        self._database: sqlite3.Connection | None = None
-        self._lock = threading.Lock()
+        self._turns = BoundedTable(path, "turns", _TABLES, most_bytes=most_bytes)
 
     @property
     def bytes(self) -> int:
         """What the turns take, in bytes of text."""
-        with self._lock, self._open() as database:
-            return _bytes(database)
+        with self._turns.open() as database:
+            return self._turns.size(database)[1]
 
     def remember(self, message: Mapping[str, Any], before: Sequence[Message]) -> None:
         """Keeps a turn.
@@ -62,22 +59,19 @@ class Replay:
             return
         text = json.dumps(message, separators=(",", ":"))
         keys = list(_keys(message, _asked(before)))
-        with self._lock, self._open() as database:
+        with self._turns.open() as database:
             turn = database.execute(
                 "insert into turns (used, bytes, message) values (?, ?, ?)",
-                [_next_use(database), len(text), text],
+                [self._turns.next_use(database), len(text), text],
             ).lastrowid
             database.executemany(
                 "insert or replace into keys values (?, ?)", [(key, turn) for key in keys]
             )
-            self._evict(database)
+            self._turns.evict(database)
 
     def close(self) -> None:
         """Closes the database."""
-        with self._lock:
-            if self._database is not None:
-                self._database.close()
-                self._database = None
+        self._turns.close()
 
     def restore(self, messages: Sequence[Message]) -> list[Message]:
         """The conversation, the model's own messages as it wrote them where that is known.
@@ -106,7 +100,7 @@ class Replay:
         return message
 
     def _find(self, message: Message, asked: str) -> Mapping[str, Any] | None:
-        with self._lock, self._open() as database:
+        with self._turns.open() as database:
             for key in _keys(message, asked):
                 found = database.execute(
                     "select number, message from turns join keys on turn = number where key = ?",
@@ -115,37 +109,11 @@ class Replay:
                 if found is not None:
                     database.execute(
                         "update turns set used = ? where number = ?",
-                        [_next_use(database), found[0]],
+                        [self._turns.next_use(database), found[0]],
                     )
                     known: Mapping[str, Any] = json.loads(found[1])
                     return known
         return None
-
-    def _evict(self, database: sqlite3.Connection) -> None:
-        size = _bytes(database)
-        while size > self._most:
-            number, freed = database.execute(
-                "select number, bytes from turns order by used limit 1"
-            ).fetchone()
-            database.execute("delete from turns where number = ?", [number])
-            database.execute("delete from keys where turn = ?", [number])
-            size -= freed
-
-    def _open(self) -> sqlite3.Connection:
-        """The database; as a context manager it commits, or rolls back on an error."""
-        if self._database is None:
-            self._database = open_database(self._path, _TABLES)
-        return self._database
-
-
-def _bytes(database: sqlite3.Connection) -> int:
-    found = database.execute("select coalesce(sum(bytes), 0) from turns").fetchone()
-    return int(found[0])
-
-
-def _next_use(database: sqlite3.Connection) -> int:
-    found = database.execute("select coalesce(max(used), 0) + 1 from turns").fetchone()
-    return int(found[0])
 
 
 def _keys(message: Message, asked: str) -> Iterator[str]:

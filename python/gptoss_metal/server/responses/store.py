@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from gptoss_metal.server.database import open_database
+from gptoss_metal.server.bounded import BoundedTable
 from gptoss_metal.server.responses.history import Answer, ChatMessage
 from gptoss_metal.server.responses.items_in import Item
 
@@ -27,6 +25,8 @@ create table if not exists items (
     id text not null, response text not null, output integer not null,
     primary key (id, response)) without rowid;
 create index if not exists by_response on items (response);
+create trigger if not exists forgotten after delete on responses
+    begin delete from items where response = old.id; end;
 """
 
 
@@ -71,11 +71,9 @@ class Store:
     def __init__(
         self, path: Path, most_responses: int = MOST_RESPONSES, most_bytes: int = MOST_BYTES
     ) -> None:
-        self._path = path
-        self._most_responses = most_responses
-        self._most_bytes = most_bytes
-        self._lock = threading.Lock()
-        self._database: sqlite3.Connection | None = None
+        self._responses = BoundedTable(
+            path, "responses", _TABLES, most_bytes=most_bytes, most_rows=most_responses
+        )
 
     def put(self, stored: Stored) -> None:
         """Keeps a response."""
@@ -83,22 +81,22 @@ class Store:
         size = sum(map(len, texts))
         ids = {item["id"]: 0 for item in stored.input}
         ids |= {name: 1 for item in stored.body["output"] for name in names_of(item)}
-        with self._lock, self._open() as database:
-            used = _next_use(database)
-            database.execute("delete from items where response = ?", [stored.id])
+        with self._responses.open() as database:
+            used = self._responses.next_use(database)
+            _delete(database, stored.id)
             database.execute(
-                "insert or replace into responses values (?, ?, ?, ?, ?, ?, ?)",
+                "insert into responses values (?, ?, ?, ?, ?, ?, ?)",
                 [stored.id, stored.previous, used, size, *texts],
             )
             database.executemany(
                 "insert into items values (?, ?, ?)",
                 [(name, stored.id, output) for name, output in ids.items()],
             )
-            self._evict(database)
+            self._responses.evict(database)
 
     def get(self, id_: str) -> Stored | None:
         """A response by its id."""
-        with self._lock, self._open() as database:
+        with self._responses.open() as database:
             return _row(database, id_)
 
     def chain(self, id_: str) -> list[Stored] | None:
@@ -106,7 +104,7 @@ class Store:
 
         All of them count as used now.
         """
-        with self._lock, self._open() as database:
+        with self._responses.open() as database:
             chain: list[Stored] = []
             wanted: str | None = id_
             while wanted is not None:
@@ -115,7 +113,7 @@ class Store:
                     return None
                 chain.append(stored)
                 wanted = stored.previous
-            used = _next_use(database)
+            used = self._responses.next_use(database)
             # What others went on from is used last, so that it goes last.
             touched = [(used + place, stored.id) for place, stored in enumerate(chain)]
             database.executemany("update responses set used = ? where id = ?", touched)
@@ -123,49 +121,25 @@ class Store:
 
     def answer(self, name: str) -> Answer | None:
         """The answer that holds an item, or a call, of that id."""
-        with self._lock, self._open() as database:
+        with self._responses.open() as database:
             found = _owner(database, name, "output = 1")
             return None if found is None else found.answer
 
     def item(self, item_id: str) -> Item | None:
         """An item of a request or a response by its id."""
-        with self._lock, self._open() as database:
+        with self._responses.open() as database:
             found = _owner(database, item_id, "true")
         items = () if found is None else (*found.body["output"], *found.input)
         return next((dict(item) for item in items if item["id"] == item_id), None)
 
     def delete(self, id_: str) -> bool:
         """Forgets a response and its items; False if there is none."""
-        with self._lock, self._open() as database:
-            return _delete(database, [id_]) > 0
+        with self._responses.open() as database:
+            return _delete(database, id_)
 
     def close(self) -> None:
         """Closes the database."""
-        with self._lock:
-            if self._database is not None:
-                self._database.close()
-                self._database = None
-
-    def _evict(self, database: sqlite3.Connection) -> None:
-        count, size = database.execute(
-            "select count(*), coalesce(sum(bytes), 0) from responses"
-        ).fetchone()
-        oldest = database.execute("select id, bytes from responses order by used")
-        gone: list[str] = []
-        with closing(oldest):
-            while count - len(gone) > self._most_responses or size > self._most_bytes:
-                found = oldest.fetchone()
-                if found is None:
-                    break
-                gone.append(found[0])
-                size -= found[1]
-        _delete(database, gone)
-
-    def _open(self) -> sqlite3.Connection:
-        """The database; as a context manager it commits, or rolls back on an error."""
-        if self._database is None:
-            self._database = open_database(self._path, _TABLES)
-        return self._database
+        self._responses.close()
 
 
 def _row(database: sqlite3.Connection, id_: str) -> Stored | None:
@@ -178,6 +152,10 @@ def _row(database: sqlite3.Connection, id_: str) -> Stored | None:
     return Stored(body, input_, messages, found[3])
 
 
+def _delete(database: sqlite3.Connection, id_: str) -> bool:
+    return database.execute("delete from responses where id = ?", [id_]).rowcount > 0
+
+
 def _owner(database: sqlite3.Connection, name: str, condition: str) -> Stored | None:
     found = database.execute(
         f"select response from items where id = ? and {condition} order by output desc", [name]
@@ -188,17 +166,6 @@ def _owner(database: sqlite3.Connection, name: str, condition: str) -> Stored | 
 def names_of(item: Item) -> set[str]:
     """What an item can be found by: its id, and the id of its call."""
     return {item["id"], item.get("call_id") or item["id"]}
-
-
-def _next_use(database: sqlite3.Connection) -> int:
-    found = database.execute("select coalesce(max(used), 0) + 1 from responses").fetchone()
-    return int(found[0])
-
-
-def _delete(database: sqlite3.Connection, ids: Iterable[str]) -> int:
-    rows = [[id_] for id_ in ids]
-    database.executemany("delete from items where response = ?", rows)
-    return database.executemany("delete from responses where id = ?", rows).rowcount
 
 
 def _dump(value: Any) -> str:
