@@ -16,7 +16,8 @@ import pytest
 from gptoss_metal.store import home as store
 from gptoss_metal.tools.python import Python
 from gptoss_metal.tools.python.sandbox import INSIDE, Sandbox, find_sandbox
-from tests.tools.python.attacks import ATTACKS, PRELUDE, SMALL, Attack, Seen
+from tests.tools.python.attacks import ATTACKS
+from tests.tools.python.attacks.attack import PRELUDE, SMALL, Attack, Seen
 from tests.tools.python.world import SECRET, NoSandbox, World, open_world
 
 pytestmark = pytest.mark.skipif(
