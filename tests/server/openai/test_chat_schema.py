@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from openai._models import construct_type
+from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types import Completion, Model
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -77,6 +79,22 @@ def test_every_chunk_is_one(client: TestClient, fields: dict[str, Any]) -> None:
                 if call.pop("custom", None) is not None:
                     call.pop("type", None)
         strictly(ChatCompletionChunk, chunk)
+
+
+def test_their_library_adds_up_a_custom_call(client: TestClient) -> None:
+    """Streamed in the form OpenAI sends, which is not in its document: see `ChoiceStream`."""
+    fields = next(case for case in CASES if case.get("tools") == [CUSTOM])
+    state = ChatCompletionStreamState(input_tools=[CUSTOM])
+    pieces = []
+    for chunk in chunks(client, **fields):
+        state.handle_chunk(construct_type(type_=ChatCompletionChunk, value=chunk))
+        calls = chunk["choices"][0]["delta"].get("tool_calls", ())
+        pieces += [call["custom"]["input"] for call in calls]
+    [message] = [choice.message for choice in state.current_completion_snapshot.choices]
+    call = message.to_dict()["tool_calls"][0]
+    assert call["type"] == "custom"
+    assert call["custom"] == {"name": "note", "input": "".join(pieces)}
+    assert len(pieces) > 2
 
 
 def test_completions_and_models_are_theirs(client: TestClient) -> None:

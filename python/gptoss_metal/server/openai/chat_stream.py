@@ -74,6 +74,15 @@ class ChoiceStream:
         return []
 
     def _opened(self, event: CallOpened) -> dict[str, Any]:
+        """The delta that begins a call.
+
+        OpenAI's document describes deltas of functions only, but its API sends a custom tool's
+        call in the form of whole answers, ``custom`` with ``name`` and pieces of ``input``
+        (github.com/openai/openai-openapi/issues/576). We do the same. The Node library adds the
+        pieces up; the Python library does too, leaves ``custom`` a dictionary, and fails in
+        ``get_final_completion`` only. Sent as a function, both would take plain text for JSON, and
+        a client could not tell the two kinds of tools apart.
+        """
         number = self._calls[event.id] = len(self._calls)
         self._form = ("custom", "input") if event.freeform else ("function", "arguments")
         kind, text = self._form
