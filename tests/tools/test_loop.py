@@ -34,7 +34,7 @@ from gptoss_metal.tools.browser.backends.fixture import Fixture
 from gptoss_metal.tools.browser.browser import Browser
 from gptoss_metal.tools.loop import NO_MORE, run
 from gptoss_metal.tools.python import Limits, Python
-from gptoss_metal.tools.toolbox import KEY, Makers, Toolbox, Toolboxes
+from gptoss_metal.tools.toolbox import Makers, Toolbox
 from tests.chat.scripted import events_of
 
 PAGES = {"https://birds.example/swift": "<title>Swifts</title><p>Swifts sleep in the air."}
@@ -305,37 +305,6 @@ def test_closing_cancels_the_tool(tokenizer: Vocabulary, toolbox: Toolbox) -> No
     assert time.monotonic() - begun < 12
     after = toolbox.run(ToolCall("1", "python", "print(1)", "python"))
     assert after.output.startswith("1")
-
-
-def test_conversations_have_toolboxes_of_their_own(tokenizer: Vocabulary) -> None:
-    made = []
-
-    def browser() -> Browser:
-        made.append(Browser(Fixture(PAGES), tokenizer))
-        return made[-1]
-
-    boxes = Toolboxes(Makers(browser), idle_seconds=100, most=2)
-    call = ToolCall("1", "browser.search", '{"query": "swifts"}', "browser.search")
-    with boxes.borrow([QUESTION]) as first:
-        assert first.run(call).output.startswith("[0]")
-        message = {"role": "assistant", "content": "", KEY: first.id}
-    with boxes.borrow([QUESTION, message]) as again:
-        assert again is first
-        assert again.run(call).output.startswith("[1]")
-        with boxes.borrow([QUESTION, message]) as busy:
-            assert busy is not first
-            assert busy.run(call).output.startswith("[0]")
-    forged = {"role": "assistant", KEY: "x"}
-    with boxes.borrow([forged]) as other, boxes.borrow([{"role": "user", KEY: first.id}]) as user:
-        assert len({other, user, first}) == 3
-    with boxes.borrow([message]) as found:
-        assert found is not first, "the oldest ones are closed when there are too many"
-    boxes.close()
-    quick = Toolboxes(Makers(browser), idle_seconds=0)
-    with quick.borrow([QUESTION]) as box:
-        message = {"role": "assistant", KEY: box.id}
-    with quick.borrow([message]) as fresh:
-        assert fresh is not box
 
 
 def test_what_is_not_available(tokenizer: Vocabulary) -> None:

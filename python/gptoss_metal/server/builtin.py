@@ -13,7 +13,8 @@ from gptoss_metal.harmony.messages import Message
 from gptoss_metal.harmony.tools import BUILTINS, BuiltIn
 from gptoss_metal.harmony.vocabulary import Vocabulary
 from gptoss_metal.server.problem import Problem
-from gptoss_metal.tools.toolbox import Makers, Toolbox, Toolboxes, default_makers
+from gptoss_metal.tools.toolbox import Makers, Toolbox, default_makers
+from gptoss_metal.tools.toolboxes import Toolboxes
 
 MakeMakers = Callable[[Vocabulary, Sequence[BuiltIn]], Makers]
 

@@ -1,18 +1,15 @@
-"""The built-in tools of one conversation, and of all conversations of a server."""
+"""The built-in tools of one conversation."""
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from gptoss_metal.errors import Error
 from gptoss_metal.events import ToolCall
-from gptoss_metal.harmony.messages import Message
 from gptoss_metal.harmony.tools import BuiltIn
 
 if TYPE_CHECKING:
@@ -189,80 +186,3 @@ def _code(call: ToolCall) -> str:
     given = call.parsed
     values = list(given.values()) if given is not None else []
     return values[0] if len(values) == 1 and isinstance(values[0], str) else call.arguments
-
-
-@dataclass
-class _Kept:
-    toolbox: Toolbox
-    used: float
-    busy: bool = True
-
-
-class Toolboxes:
-    """The toolboxes of a server's conversations; those unused for a while are closed.
-
-    A conversation is known again by its messages: the last of the assistant's names its toolbox.
-
-    Args:
-        makers: makes tools.
-        idle_seconds: how long an unused toolbox is kept.
-        most: how many are kept at a time.
-    """
-
-    def __init__(self, makers: Makers, idle_seconds: float = 900.0, most: int = 16) -> None:
-        self._makers = makers
-        self._idle = idle_seconds
-        self._most = most
-        self._kept: dict[str, _Kept] = {}
-        self._lock = threading.Lock()
-
-    @property
-    def names(self) -> tuple[BuiltIn, ...]:
-        """The tools that are available."""
-        return self._makers.names
-
-    @contextlib.contextmanager
-    def borrow(self, messages: Sequence[Message]) -> Iterator[Toolbox]:
-        """The toolbox of a conversation, or a new one if it has none or it is in use."""
-        kept = self._take(messages)
-        try:
-            yield kept.toolbox
-        finally:
-            with self._lock:
-                kept.busy, kept.used = False, time.monotonic()
-            self.close_idle()
-
-    def close_idle(self) -> None:
-        """Closes what was not used for a while, and what is too much."""
-        with self._lock:
-            free = sorted(
-                (item for item in self._kept.items() if not item[1].busy),
-                key=lambda item: item[1].used,
-            )
-            surplus = len(self._kept) - self._most
-            until = time.monotonic() - self._idle
-            old = [
-                self._kept.pop(key).toolbox
-                for number, (key, kept) in enumerate(free)
-                if number < surplus or kept.used < until
-            ]
-        for toolbox in old:
-            toolbox.close()
-
-    def close(self) -> None:
-        """Closes them all, those in use, too."""
-        with self._lock:
-            kept, self._kept = list(self._kept.values()), {}
-        for item in kept:
-            item.toolbox.close()
-
-    def _take(self, messages: Sequence[Message]) -> _Kept:
-        keys = (m.get(KEY) for m in reversed(messages) if m.get("role") == "assistant")
-        key = next((key for key in keys if isinstance(key, str)), "")
-        with self._lock:
-            kept = self._kept.get(key)
-            if kept is None or kept.busy:
-                toolbox = Toolbox(self._makers)
-                kept = self._kept[toolbox.id] = _Kept(toolbox, time.monotonic())
-            kept.busy = True
-            return kept
