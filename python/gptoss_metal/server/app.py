@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute
 from gptoss_metal.server import health
 from gptoss_metal.server.accounting import Accounting
 from gptoss_metal.server.anthropic.routes import routes as anthropic_routes
+from gptoss_metal.server.connection import HEADER_SECONDS
 from gptoss_metal.server.guard import Guard, Intake
 from gptoss_metal.server.handlers import problem_response
 from gptoss_metal.server.ollama.routes import routes as ollama_routes
@@ -35,11 +36,13 @@ class Rules:
 
     Attributes:
         security: who may speak to it.
+        header_seconds: until a request's headers must be complete.
         body_bytes: the most a request's body may have.
         body_seconds: until a body must be complete.
     """
 
     security: Security = field(default_factory=Security)
+    header_seconds: float = HEADER_SECONDS
     body_bytes: int = MOST_BYTES
     body_seconds: float = BODY_SECONDS
 

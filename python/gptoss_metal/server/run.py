@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from gptoss_metal.errors import Error
 from gptoss_metal.server.app import Rules, build
+from gptoss_metal.server.connection import HEADER_SECONDS, Config
 from gptoss_metal.server.guard import HEADER_BYTES
 from gptoss_metal.server.served import Served
 from gptoss_metal.server.turns import Turns
@@ -70,7 +71,7 @@ def serve_until_stopped(served: Served, rules: Rules, bound: socket.socket, grac
         Error: the model could not be loaded.
     """
     logging.basicConfig(format="%(message)s", level=logging.INFO)
-    server = Server(build(served, rules), served.turns, grace)
+    server = Server(build(served, rules), served.turns, grace, rules.header_seconds)
     server.run([bound])
     if served.turns.loader.failure is not None:
         raise served.turns.loader.failure
@@ -83,12 +84,15 @@ class Server(uvicorn.Server):
         app: the application.
         turns: their engine lives as long as the server.
         grace: seconds that running answers have to finish.
+        header_seconds: until a request's headers must be complete.
     """
 
-    def __init__(self, app: ASGIApp, turns: Turns, grace: float) -> None:
-        config = uvicorn.Config(
+    def __init__(
+        self, app: ASGIApp, turns: Turns, grace: float, header_seconds: float = HEADER_SECONDS
+    ) -> None:
+        config = Config(
             app,
-            http="h11",
+            header_seconds=header_seconds,
             ws="none",
             lifespan="off",
             access_log=False,
