@@ -71,6 +71,7 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     threads = allowed_cores()
     model = options.model or contenders.our_file(options.shape, options.folder)
+    config = ModelFile(model).config
     states = options.folder / f"{model.stem}-state"
     members = [contenders.ours(model, states, options.steps)]
     checks: dict[str, Any] = {}
@@ -79,7 +80,7 @@ def main() -> None:
         file = options.gguf or contenders.gguf_of(model, options.folder)
         members.append(contenders.llama_cpp(tools, file, states, threads, options.steps))
         if options.check and not options.prepare:
-            checks = check(tools, members[0], members[1], threads)
+            checks = check(tools, members[0], members[1], config.vocab_size)
     if "mlx" in options.peers:
         members.append(contenders.mlx(model, threads))
     if "transformers" in options.peers:
@@ -89,7 +90,6 @@ def main() -> None:
             rounds.prepare(member)
         return
     found = rounds.measure(members, options.only, options.rounds, lambda: limits.measure(threads))
-    config = ModelFile(model).config
     rows = summary.rows(found, config, contenders.OURS)
     facts = facts_of_run(options.shape, threads) | checks
     print(report.legend(members), report.table(rows), sep="\n")
@@ -101,14 +101,13 @@ def main() -> None:
 
 
 def check(
-    tools: build.Llama, ours: rounds.Contender, theirs: rounds.Contender, threads: int
+    tools: build.Llama, ours: rounds.Contender, theirs: rounds.Contender, vocabulary: int
 ) -> dict[str, Any]:
     """Show that both compute the same model, and what llama-bench says of llama.cpp."""
-    assert ours.file is not None
     assert theirs.file is not None
-    same = correlation(ours, theirs, ModelFile(ours.file).config.vocab_size)
+    same = correlation(ours, theirs, vocabulary)
     print(f"logits of both, correlation: {same:.4f}")
-    bench = llama_bench(tools.bench, theirs.file, threads, theirs.steps)
+    bench = llama_bench(tools.bench, theirs.file, allowed_cores(), theirs.steps)
     print("llama-bench:", ", ".join(f"{name} {speed:.2f} tok/s" for name, speed in bench.items()))
     return {"logits_correlation": same, "llama_bench": bench}
 

@@ -71,7 +71,7 @@ def _llama_source() -> Path:
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
     run([*pip, "--dest", str(FOLDER), f"{LLAMA_PACKAGE}=={LLAMA_VERSION}"])
     with tarfile.open(FOLDER / f"{name}.tar.gz") as archive:
-        archive.extractall(FOLDER)
+        archive.extractall(FOLDER, filter="data")
     return source
 
 
