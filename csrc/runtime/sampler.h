@@ -42,6 +42,8 @@ class Sampler {
     float weight;  // exp((logit - largest logit) / temperature)
   };
 
+  // Whether no bias or penalty applies.
+  bool takes_logits_as_they_are() const;
   void adjust(std::span<const float> logits, std::span<const uint32_t> mask);
   void keep_top_k();
   void weigh();
