@@ -10,6 +10,16 @@ from pathlib import Path
 from typing import Any
 
 TIMEOUT = 120
+TOOLS = """[{"type": "function", "function": {
+  "name": "get_weather",
+  "description": "Gets the current weather for a city.",
+  "parameters": {
+    "type": "object",
+    "properties": {"city": {"type": "string", "description": "The name of the city."}},
+    "required": ["city"]
+  }
+}}]"""
+"""A file for ``--tools``: the tool that the demo model was trained to call."""
 
 
 def start(*args: str | Path, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.program import answer, start
+from tests.cli.program import TOOLS, answer, start
 from tests.cli.terminal import CTRL_C, CTRL_D, Terminal
 
 GREEDY = ["--temperature", "0", "--max-tokens", "150", "--reasoning-effort", "low"]
@@ -159,17 +159,6 @@ def test_a_question_too_long_is_dropped(demo_path: Path, tmp_path: Path) -> None
     assert done.returncode == 0
     assert "do not fit a context of 200" in done.stderr
     assert json.loads(file.read_text())["messages"] == []
-
-
-TOOLS = """[{"type": "function", "function": {
-  "name": "get_weather",
-  "description": "Gets the current weather for a city.",
-  "parameters": {
-    "type": "object",
-    "properties": {"city": {"type": "string", "description": "The name of the city."}},
-    "required": ["city"]
-  }
-}}]"""
 
 
 def test_the_user_gives_the_result_of_a_tool(demo_path: Path, tmp_path: Path) -> None:

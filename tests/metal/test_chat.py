@@ -6,19 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.program import answer, start
+from tests.cli.program import TOOLS, answer, start
 
 GREEDY = ["--temperature", "0", "--max-tokens", "150", "--reasoning-effort", "low"]
 QUESTIONS = "What is 27 + 15?\nWhat is the capital of France?\nHello!\n"
-TOOLS = """[{"type": "function", "function": {
-  "name": "get_weather",
-  "description": "Gets the current weather for a city.",
-  "parameters": {
-    "type": "object",
-    "properties": {"city": {"type": "string", "description": "The name of the city."}},
-    "required": ["city"]
-  }
-}}]"""
 
 
 @pytest.mark.timeout(900)

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from gptoss_metal.errors import Error
 from gptoss_metal.parameters import read_parameters
-from gptoss_metal.sampling import MOST_LOGPROBS, Sampling
+from gptoss_metal.sampling import Sampling
 from gptoss_metal.server.body import Fields
+from gptoss_metal.server.logprobs import read_logprobs
 from gptoss_metal.server.problem import Problem
 
 EFFORTS: Final = {"low": "low", "medium": "medium", "high": "high", "max": "high"}
@@ -53,7 +54,7 @@ def read_settings(fields: Fields) -> Settings:
     """
     try:
         options = read_parameters(fields.object("options") or {})
-        logprobs = _logprobs(fields)
+        logprobs = read_logprobs(fields)
         sampling = Sampling(**options.sampling, logprobs=logprobs)
     except Problem:
         raise
@@ -140,14 +141,3 @@ def duration(text: str) -> float | None:
     if not parts or "".join(number + unit for number, unit in parts) != bare:
         return None
     return sign * sum(float(number) * _UNITS[unit] for number, unit in parts)
-
-
-def _logprobs(fields: Fields) -> int | None:
-    top = fields.integer("top_logprobs", 0, MOST_LOGPROBS)
-    if fields.flag("logprobs"):
-        return top or 0
-    if top:
-        raise Problem(
-            "[serve] top_logprobs without logprobs. Try: logprobs true.", param="top_logprobs"
-        )
-    return None

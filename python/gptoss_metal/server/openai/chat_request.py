@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from gptoss_metal.server.body import Fields
+from gptoss_metal.server.logprobs import read_logprobs
 from gptoss_metal.server.openai.chat_messages import read_messages
 from gptoss_metal.server.openai.chat_tools import read_choice, read_tools
 from gptoss_metal.server.openai.sampling import (
@@ -14,7 +15,6 @@ from gptoss_metal.server.openai.sampling import (
     MOST_TOKENS,
     choice_sampling,
     given,
-    read_logprobs,
     read_sampling,
 )
 from gptoss_metal.server.problem import Problem

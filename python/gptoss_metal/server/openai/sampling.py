@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from gptoss_metal.sampling import MOST_LOGPROBS, Sampling
+from gptoss_metal.sampling import Sampling
 from gptoss_metal.server.body import Fields
-from gptoss_metal.server.problem import Problem
 
 MOST_STOPS: Final = 4
 MOST_CHOICES: Final = 16
@@ -62,18 +61,6 @@ def read_stops(fields: Fields) -> tuple[str, ...]:
     if not known or len(stops) > MOST_STOPS:
         raise fields.wrong("stop", f"a string or up to {MOST_STOPS}, none empty")
     return tuple(stops)
-
-
-def read_logprobs(fields: Fields) -> int | None:
-    """``logprobs`` and ``top_logprobs`` of a chat: alternatives per token, None for no report."""
-    top = fields.integer("top_logprobs", 0, MOST_LOGPROBS)
-    if fields.flag("logprobs"):
-        return top or 0
-    if top:
-        raise Problem(
-            "[serve] top_logprobs without logprobs. Try: logprobs true.", param="top_logprobs"
-        )
-    return None
 
 
 def choice_sampling(sampling: Sampling, index: int) -> Sampling:
