@@ -10,10 +10,6 @@ namespace gptoss::cpu {
 alignas(16) inline constexpr int8_t kTwiceE2M1[16] = {0, 1,  2,  3,  4,  6,  8,  12,
                                                       0, -1, -2, -3, -4, -6, -8, -12};
 
-// The order of a block's 32 values after splitting its bytes into low and high nibbles.
-inline constexpr int kEvenThenOdd[32] = {0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30,
-                                         1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31};
-
 // Half the value of each E8M0 scale, 2^(code - 128): the partner of kTwiceE2M1. Codes 0 and 1 are
 // float subnormals; code 255 is NaN. (A plain array: see kernels_impl.h on library templates.)
 struct ScaleTable {

@@ -32,30 +32,33 @@ void choose(const float* logits, int experts, int top_k, Choice* chosen) {
   for (int i = 0; i < top_k; ++i) chosen[i].weight /= sum;
 }
 
-// result[t, 0 .. kTileRows) of one expert's rows first .. first + kTileRows; x in decode order.
-void multiply(const Machine& machine, Scratch& scratch, const ExpertMatrices& w, int expert,
-              int first, const float* x, int tokens, float* result) {
-  const Kernels& k = machine.kernels;
+MatrixRows rows_of(const ExpertMatrices& w, int expert, int first) {
   const int64_t start = (int64_t{expert} * w.rows + first) * (w.cols / kGroup);
-  const uint8_t* blocks = w.blocks + start * 16;
-  const uint8_t* scales = w.scales + start;
-  if (tokens <= kDirectTokens) {
-    k.matvec_mxfp4(blocks, scales, kTileRows, x, tokens, w.cols, result, kTileRows);
-    return;
-  }
-  const int64_t values = int64_t{kTileRows} * w.cols;
-  float* panel = scratch.panel.reserve(static_cast<size_t>(values));
-  k.unpack_mxfp4(blocks, scales, panel, values);
-  k.matmul(panel, kTileRows, x, tokens, w.cols, result, kTileRows);
+  return {w.blocks + start * 16, w.scales + start, kTileRows, w.cols};
+}
+
+// result[t, 0 .. kTileRows) of rows first ... of one expert.
+void multiply(const Machine& machine, Scratch& scratch, const ExpertMatrices& w, int expert,
+              int first, std::span<const Operand> x, float* result) {
+  float* panel =
+      scratch.panel.reserve(static_cast<size_t>(kTileRows) * static_cast<size_t>(w.cols));
+  machine.product(Storage::mxfp4)
+      .multiply(rows_of(w, expert, first), x.data(), static_cast<int>(x.size()), panel, result,
+                kTileRows);
 }
 
 }  // namespace
 
 void Experts::add(const Machine& machine, ScratchSet& scratch, const Config& config,
-                  const LayerWeights& layer, const float* router, const float* x, int rows,
+                  const LayerWeights& layer, const float* router, const float* x, int count,
                   float* y) {
-  route(config, router, rows);
-  gather(machine, config, x);
+  route(config, router, count);
+  const std::span<const Operand> rows =
+      operands_.prepare(machine, Storage::mxfp4, x, count, config.hidden);
+  inputs_.clear();
+  for (const Assignment& assignment : assignments_) {
+    inputs_.push_back(rows[static_cast<size_t>(assignment.row)]);
+  }
   gate_up(machine, scratch, config, layer.gate_up);
   down(machine, scratch, config, layer.down, y);
 }
@@ -87,14 +90,6 @@ void Experts::route(const Config& config, const float* router, int rows) {
   }
 }
 
-void Experts::gather(const Machine& machine, const Config& config, const float* x) {
-  float* input = input_.reserve(assignments_.size() * static_cast<size_t>(config.hidden));
-  machine.pool.run(static_cast<int64_t>(assignments_.size()), [&](int64_t i, int) {
-    const float* from = x + int64_t{assignments_[static_cast<size_t>(i)].row} * config.hidden;
-    machine.kernels.to_decode_order(from, input + i * config.hidden, config.hidden);
-  });
-}
-
 void Experts::gate_up(const Machine& machine, ScratchSet& scratch, const Config& config,
                       const ExpertMatrices& w) {
   const size_t values = assignments_.size() * static_cast<size_t>(config.intermediate);
@@ -105,8 +100,7 @@ void Experts::gate_up(const Machine& machine, ScratchSet& scratch, const Config&
     const int first = static_cast<int>(item % tiles) * kTileRows;
     Scratch& own = scratch[static_cast<size_t>(thread)];
     float* result = own.result.reserve(static_cast<size_t>(group.count) * kTileRows);
-    multiply(machine, own, w, group.expert, first,
-             input_.get() + int64_t{group.first} * config.hidden, group.count, result);
+    multiply(machine, own, w, group.expert, first, group.of(inputs_), result);
     const float* bias = w.bias + int64_t{group.expert} * w.rows + first;
     for (int t = 0; t < group.count; ++t) {
       float* out = gated + int64_t{group.first + t} * config.intermediate + first / 2;
@@ -117,11 +111,9 @@ void Experts::gate_up(const Machine& machine, ScratchSet& scratch, const Config&
 
 void Experts::down(const Machine& machine, ScratchSet& scratch, const Config& config,
                    const ExpertMatrices& w, float* y) {
-  float* ordered = ordered_.reserve(assignments_.size() * static_cast<size_t>(config.intermediate));
-  machine.pool.run(static_cast<int64_t>(assignments_.size()), [&](int64_t i, int) {
-    const int64_t start = i * config.intermediate;
-    machine.kernels.to_decode_order(gated_.get() + start, ordered + start, config.intermediate);
-  });
+  const std::span<const Operand> gated =
+      operands_.prepare(machine, Storage::mxfp4, gated_.get(),
+                        static_cast<int>(assignments_.size()), config.intermediate);
   // One item is a tile of rows for all experts in turn: no two items add to the same value, and a
   // row's experts are summed in one fixed order.
   machine.pool.run(w.rows / kTileRows, [&](int64_t tile, int thread) {
@@ -129,8 +121,7 @@ void Experts::down(const Machine& machine, ScratchSet& scratch, const Config& co
     Scratch& own = scratch[static_cast<size_t>(thread)];
     for (const Group& group : groups_) {
       float* result = own.result.reserve(static_cast<size_t>(group.count) * kTileRows);
-      multiply(machine, own, w, group.expert, first,
-               ordered + int64_t{group.first} * config.intermediate, group.count, result);
+      multiply(machine, own, w, group.expert, first, group.of(gated), result);
       const float* bias = w.bias + int64_t{group.expert} * w.rows + first;
       for (int t = 0; t < group.count; ++t) {
         const Assignment& to = assignments_[static_cast<size_t>(group.first + t)];

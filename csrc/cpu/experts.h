@@ -3,18 +3,18 @@
 
 #include <vector>
 
-#include "cpu/machine.h"
+#include "cpu/operands.h"
 #include "model/weights.h"
 
 namespace gptoss::cpu {
 
 class Experts {
  public:
-  // y += sum over the chosen experts of weight * expert(x): x, y float32 [rows, hidden]. `router`
-  // holds the router's logits, float32 [rows, experts]. Each chosen expert's weights are read once
+  // y += sum over the chosen experts of weight * expert(x): x, y float32 [count, hidden]. `router`
+  // holds the router's logits, float32 [count, experts]. Each chosen expert's weights are read once
   // for all rows that chose it, and a row's result does not depend on the others.
   void add(const Machine& machine, ScratchSet& scratch, const Config& config,
-           const LayerWeights& layer, const float* router, const float* x, int rows, float* y);
+           const LayerWeights& layer, const float* router, const float* x, int count, float* y);
 
  private:
   // The rows of one expert, as a range of assignments.
@@ -22,6 +22,10 @@ class Experts {
     int expert;
     int first;
     int count;
+
+    std::span<const Operand> of(std::span<const Operand> all) const {
+      return all.subspan(static_cast<size_t>(first), static_cast<size_t>(count));
+    }
   };
   struct Assignment {
     int row;
@@ -29,7 +33,6 @@ class Experts {
   };
 
   void route(const Config& config, const float* router, int rows);
-  void gather(const Machine& machine, const Config& config, const float* x);
   void gate_up(const Machine& machine, ScratchSet& scratch, const Config& config,
                const ExpertMatrices& w);
   void down(const Machine& machine, ScratchSet& scratch, const Config& config,
@@ -37,9 +40,9 @@ class Experts {
 
   std::vector<Group> groups_;            // by ascending expert, none empty
   std::vector<Assignment> assignments_;  // [rows * top_k], sorted by expert, then by row
-  Buffer<float> input_;    // x of each assignment [rows * top_k, hidden], in decode order
-  Buffer<float> gated_;    // SwiGLU outputs [rows * top_k, intermediate]
-  Buffer<float> ordered_;  // the same in decode order
+  Operands operands_;
+  std::vector<Operand> inputs_;  // of each assignment
+  Buffer<float> gated_;          // SwiGLU outputs [rows * top_k, intermediate]
 };
 
 }  // namespace gptoss::cpu

@@ -59,7 +59,7 @@ void Forward::layer(const Batch& batch, int index) {
   const int count = batch.count();
   const auto dense = [&](const DenseMatrix& w, const float* bias, const float* x, bool residual,
                          float* y) {
-    linear(machine_, scratch_, w, bias, x, residual, rows_of(y, count, w.rows));
+    linear(machine_, scratch_, operands_, w, bias, x, residual, rows_of(y, count, w.rows));
   };
   norm(layer.attn_norm, numbers_);
   float* qkv = qkv_.reserve(area(count, config_.qkv_width()));
@@ -124,7 +124,8 @@ void Forward::unembed(const Batch& batch) {
     pointers_.push_back(logits);
   }
   norm(weights_.final_norm(), rows);
-  linear(machine_, scratch_, weights_.unembedding(), nullptr, normed_.get(), false, pointers_);
+  linear(machine_, scratch_, operands_, weights_.unembedding(), nullptr, normed_.get(), false,
+         pointers_);
 }
 
 }  // namespace gptoss::cpu

@@ -31,6 +31,7 @@ class Forward {
   Rope rope_;
   Experts experts_;
   Attention attention_;
+  Operands operands_;
   ScratchSet scratch_;
   std::vector<int> numbers_;  // 0 .. rows - 1
   std::vector<float*> pointers_;

@@ -8,6 +8,8 @@ namespace gptoss::cpu {
 const Kernels& portable_kernels();
 const Kernels& avx2_kernels();
 const Kernels& avx512_kernels();
+const Kernels& avx512vnni_kernels();
 const Kernels& neon_kernels();
+const Kernels& neondot_kernels();
 
 }  // namespace gptoss::cpu

@@ -7,6 +7,8 @@
 #include "model/error.h"
 #if defined(GPTOSS_X86)
 #include "cpu/x86_features.h"
+#elif defined(GPTOSS_NEON)
+#include "cpu/arm_features.h"
 #endif
 
 namespace gptoss::cpu {
@@ -21,16 +23,18 @@ struct Candidate {
 #if defined(GPTOSS_X86)
 const Candidate* candidates(int* count) {
   static const X86Features features = X86Features::detect();
-  static const Candidate list[] = {{features.avx512, avx512_kernels},
+  static const Candidate list[] = {{features.avx512_vnni, avx512vnni_kernels},
+                                   {features.avx512, avx512_kernels},
                                    {features.avx2_fma_f16c, avx2_kernels},
                                    {true, portable_kernels}};
-  *count = 3;
+  *count = 4;
   return list;
 }
 #elif defined(GPTOSS_NEON)
 const Candidate* candidates(int* count) {
-  static const Candidate list[] = {{true, neon_kernels}, {true, portable_kernels}};
-  *count = 2;
+  static const Candidate list[] = {
+      {has_dot_product(), neondot_kernels}, {true, neon_kernels}, {true, portable_kernels}};
+  *count = 3;
   return list;
 }
 #else

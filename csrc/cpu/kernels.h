@@ -1,5 +1,5 @@
-// The CPU's inner loops, written once over a vector type (kernels_impl.h) and compiled once per
-// instruction set. All arithmetic and all accumulators are float32.
+// The CPU's inner loops, written once over vector types (kernels_impl.h, integer_impl.h) and
+// compiled once per instruction set. Accumulators are float32.
 #pragma once
 
 #include <cstdint>
@@ -8,36 +8,47 @@
 
 namespace gptoss::cpu {
 
-// Tokens that the decode kernels multiply with a weight while it is in registers.
-constexpr int kMatvecTokens = 8;
+// How a matrix is stored (docs/MODEL_FILE.md).
+enum class Storage { bf16, q8, mxfp4 };
+constexpr int kStorages = 3;
+
+// Some rows of a stored matrix.
+struct MatrixRows {
+  const void* values;  // bf16 [rows, cols], q8 [rows, cols] or MXFP4 blocks [rows, cols / 32, 16]
+  const void* scales;  // nullptr, f16 [rows, cols / 32] or E8M0 [rows, cols / 32]
+  int rows;
+  int cols;  // a multiple of 64
+};
+
+// A vector that rows are multiplied with: as Product::prepare left it, or float32 [cols] as it is.
+struct Operand {
+  const void* values;
+  float scale;
+};
+
+// y[t * ldy + r] = sum_k w[r, k] * x[t][k], for one way of storing w. Each sum is formed in one
+// order, whatever `rows`, `tokens` and the place of a token among them are.
+struct Product {
+  // Bytes of a prepared vector (64-byte aligned); nullptr where floats are taken as they are.
+  int64_t (*operand_bytes)(int cols);
+  // Prepares x [cols] and returns the operand's scale.
+  float (*prepare)(const float* x, int cols, void* operand);
+  // `panel` is scratch for rows * cols floats.
+  void (*multiply)(const MatrixRows& w, const Operand* x, int tokens, float* panel, float* y,
+                   int64_t ldy);
+};
 
 struct Kernels {
   const char* isa;
 
-  // y[t * ldy + r] = sum_k w[r, k] * x[t * cols + k], w [rows, cols], x [tokens, cols]. Each sum is
-  // formed in the same order whatever `rows`, `tokens` and the kernel are: a weight unpacked or as
-  // it is stored gives the same bits.
+  // By Storage. `exact` multiplies float32 activations; `integer` (the default precision) rounds
+  // the activations of q8 and MXFP4 matrices to int16 and sums their products exactly within a
+  // group (integer_impl.h).
+  Product exact[kStorages];
+  Product integer[kStorages];
 
-  // For few tokens: straight from the stored form, which is read and taken apart once for up to
-  // kMatvecTokens tokens.
-  // q8 [rows, cols], scale f16 [rows, cols / 32].
-  void (*matvec_q8)(const int8_t* q8, const uint16_t* scale, int rows, const float* x, int tokens,
-                    int cols, float* y, int64_t ldy);
-  void (*matvec_bf16)(const uint16_t* w, int rows, const float* x, int tokens, int cols, float* y,
-                      int64_t ldy);
-  // blocks [rows, cols / 32, 16], scales [rows, cols / 32]; x in the order of to_decode_order.
-  void (*matvec_mxfp4)(const uint8_t* blocks, const uint8_t* scales, int rows, const float* x,
-                       int tokens, int cols, float* y, int64_t ldy);
-  // Within each group of 32: the order in which this set takes an MXFP4 block's values apart.
-  void (*to_decode_order)(const float* x, float* y, int n);
-
-  // For many: exact float32 values of `n` stored weights (n a multiple of 32), those of MXFP4 in
-  // decode order; and a product with them.
-  void (*unpack_q8)(const int8_t* q8, const uint16_t* scale, float* out, int64_t n);
+  // The float32 values of `n` stored bf16 weights (n a multiple of 32).
   void (*unpack_bf16)(const uint16_t* w, float* out, int64_t n);
-  void (*unpack_mxfp4)(const uint8_t* blocks, const uint8_t* scales, float* out, int64_t n);
-  void (*matmul)(const float* w, int rows, const float* x, int tokens, int cols, float* y,
-                 int64_t ldy);
 
   // y = x / sqrt(mean(x^2) + eps) * weight, n values.
   void (*rms_norm)(const float* x, const float* weight, float* y, int n, float eps);
@@ -53,7 +64,8 @@ struct Kernels {
   AttentionKernels attention;
 };
 
-// The best set for this processor, or the named one ("avx512", "avx2", "neon", "portable").
+// The best set for this processor, or the named one ("avx512vnni", "avx512", "avx2",
+// "neondot", "neon", "portable").
 // Throws Error when `isa` is unknown or this processor lacks it.
 const Kernels& select_kernels(const char* isa = "");
 

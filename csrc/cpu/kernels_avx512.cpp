@@ -1,9 +1,15 @@
+#include "cpu/integer_avx512.h"
+#include "cpu/integer_impl.h"
 #include "cpu/kernel_sets.h"
 #include "cpu/kernels_impl.h"
 #include "cpu/simd_avx512.h"
 
 namespace gptoss::cpu {
 
-const Kernels& avx512_kernels() { return Body<Avx512>::kernels; }
+const Kernels& avx512_kernels() {
+  static constexpr Kernels kernels =
+      Body<Avx512>::kernels<IntegerBody<Avx512, Words<Words512>>>("avx512");
+  return kernels;
+}
 
 }  // namespace gptoss::cpu

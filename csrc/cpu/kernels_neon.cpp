@@ -1,9 +1,14 @@
+#include "cpu/integer_impl.h"
+#include "cpu/integer_neon.h"
 #include "cpu/kernel_sets.h"
 #include "cpu/kernels_impl.h"
 #include "cpu/simd_neon.h"
 
 namespace gptoss::cpu {
 
-const Kernels& neon_kernels() { return Body<Neon>::kernels; }
+const Kernels& neon_kernels() {
+  static constexpr Kernels kernels = Body<Neon>::kernels<IntegerBody<Neon, NeonWords>>("neon");
+  return kernels;
+}
 
 }  // namespace gptoss::cpu

@@ -6,42 +6,28 @@ namespace gptoss::cpu {
 
 namespace {
 
-// result[t, 0 .. rows) for rows first .. first + rows of w.
-void multiply(const Machine& machine, Scratch& scratch, const DenseMatrix& w, int64_t first,
-              int rows, const float* x, int tokens, float* result) {
-  const Kernels& k = machine.kernels;
-  const int64_t start = first * w.cols;
-  const uint16_t* scale = w.scale + start / kGroup;
-  if (tokens <= kDirectTokens) {
-    if (w.bf16 != nullptr) {
-      k.matvec_bf16(w.bf16 + start, rows, x, tokens, w.cols, result, kTileRows);
-    } else {
-      k.matvec_q8(w.q8 + start, scale, rows, x, tokens, w.cols, result, kTileRows);
-    }
-    return;
-  }
-  const int64_t values = int64_t{rows} * w.cols;
-  float* panel = scratch.panel.reserve(static_cast<size_t>(values));
-  if (w.bf16 != nullptr) {
-    k.unpack_bf16(w.bf16 + start, panel, values);
-  } else {
-    k.unpack_q8(w.q8 + start, scale, panel, values);
-  }
-  k.matmul(panel, rows, x, tokens, w.cols, result, kTileRows);
+MatrixRows rows_of(const DenseMatrix& w, int first, int rows) {
+  const int64_t start = int64_t{first} * w.cols;
+  if (w.bf16 != nullptr) return {w.bf16 + start, nullptr, rows, w.cols};
+  return {w.q8 + start, w.scale + start / kGroup, rows, w.cols};
 }
 
 }  // namespace
 
-void linear(const Machine& machine, ScratchSet& scratch, const DenseMatrix& w, const float* bias,
-            const float* x, bool residual, std::span<float* const> y) {
+void linear(const Machine& machine, ScratchSet& scratch, Operands& operands, const DenseMatrix& w,
+            const float* bias, const float* values, bool residual, std::span<float* const> y) {
   const int64_t tiles = (w.rows + kTileRows - 1) / kTileRows;
   const int tokens = static_cast<int>(y.size());
+  const Storage storage = w.bf16 != nullptr ? Storage::bf16 : Storage::q8;
+  const Product& product = machine.product(storage);
+  const Operand* x = operands.prepare(machine, storage, values, tokens, w.cols).data();
   machine.pool.run(tiles, [&](int64_t tile, int thread) {
     const int first = static_cast<int>(tile) * kTileRows;
     const int rows = std::min(kTileRows, w.rows - first);
     Scratch& own = scratch[static_cast<size_t>(thread)];
     float* result = own.result.reserve(y.size() * kTileRows);
-    multiply(machine, own, w, first, rows, x, tokens, result);
+    float* panel = own.panel.reserve(static_cast<size_t>(kTileRows) * static_cast<size_t>(w.cols));
+    product.multiply(rows_of(w, first, rows), x, tokens, panel, result, kTileRows);
     for (const float* row = result; float* const to : y) {
       float* out = to + first;
       for (int r = 0; r < rows; ++r) {

@@ -12,14 +12,16 @@ namespace gptoss::cpu {
 
 constexpr int kTileRows = 32;  // rows of a matrix that one item of work covers
 
-// Up to this many tokens a matrix is multiplied straight from its stored form; from there on,
-// unpacking it once is cheaper. Results are the same bits.
-constexpr int kDirectTokens = 8;
-
 struct Machine {
   const Kernels& kernels;
   ThreadPool& pool;
   Precision precision;
+
+  // How matrices that are stored so are multiplied.
+  const Product& product(Storage storage) const {
+    const auto& products = precision == Precision::exact ? kernels.exact : kernels.integer;
+    return products[static_cast<int>(storage)];
+  }
 };
 
 // Scratch of one thread, grown on demand.

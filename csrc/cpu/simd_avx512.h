@@ -5,19 +5,12 @@
 
 #include <cstdint>
 
-#include "cpu/e2m1.h"
-
 namespace {
-
-using gptoss::cpu::kEvenThenOdd;
 
 struct Avx512 {
   using Vec = __m512;
   static constexpr int width = 16;
   static constexpr int tile_tokens = 6;  // 4 x 6 accumulators of 32 registers
-  static constexpr int registers = 32;
-  static constexpr int accumulators = 16;  // of the decode kernels
-  static constexpr const char* name = "avx512";
 
   static Vec zero() { return _mm512_setzero_ps(); }
   static Vec set(float x) { return _mm512_set1_ps(x); }
@@ -55,22 +48,6 @@ struct Avx512 {
   static Vec load_i8(const int8_t* p) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
-  }
-
-  // One MXFP4 block as two vectors, in decode_order. `half` is half the block's scale: it
-  // multiplies the table, in which one register permute then looks up 16 codes.
-  static constexpr const int (&decode_order)[32] = kEvenThenOdd;
-  static void block_decode(const uint8_t* p, float half, Vec out[2]) {
-    const Vec scaled = _mm512_mul_ps(table(), _mm512_set1_ps(half));
-    const __m512i codes =
-        _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-    out[0] = _mm512_permutexvar_ps(codes, scaled);
-    out[1] = _mm512_permutexvar_ps(_mm512_srli_epi32(codes, 4), scaled);
-  }
-
- private:
-  static Vec table() {
-    return _mm512_setr_ps(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12);
   }
 };
 

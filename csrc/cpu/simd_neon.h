@@ -6,20 +6,12 @@
 #include <cstdint>
 #include <cstring>
 
-#include "cpu/e2m1.h"
-
 namespace {
-
-using gptoss::cpu::kEvenThenOdd;
-using gptoss::cpu::kTwiceE2M1;
 
 struct Neon {
   using Vec = float32x4_t;
   static constexpr int width = 4;
   static constexpr int tile_tokens = 5;  // 4 x 5 accumulators of 32 registers
-  static constexpr int registers = 32;
-  static constexpr int accumulators = 16;  // of the decode kernels
-  static constexpr const char* name = "neon";
 
   static Vec zero() { return vdupq_n_f32(0); }
   static Vec set(float x) { return vdupq_n_f32(x); }
@@ -55,25 +47,6 @@ struct Neon {
     std::memcpy(&word, p, sizeof word);
     const int8x8_t bytes = vreinterpret_s8_s32(vdup_n_s32(word));
     return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(bytes))));
-  }
-
-  // One MXFP4 block as eight vectors, in decode_order; `half` is half its scale.
-  static constexpr const int (&decode_order)[32] = kEvenThenOdd;
-  static void block_decode(const uint8_t* p, float half, Vec out[8]) {
-    const int8x16_t table = vld1q_s8(kTwiceE2M1);
-    const uint8x16_t bytes = vld1q_u8(p);
-    widen(vqtbl1q_s8(table, vandq_u8(bytes, vdupq_n_u8(15))), half, out);
-    widen(vqtbl1q_s8(table, vshrq_n_u8(bytes, 4)), half, out + 4);
-  }
-
- private:
-  static void widen(int8x16_t bytes, float scale, Vec out[4]) {
-    const int16x8_t low = vmovl_s8(vget_low_s8(bytes));
-    const int16x8_t high = vmovl_s8(vget_high_s8(bytes));
-    out[0] = vmulq_n_f32(vcvtq_f32_s32(vmovl_s16(vget_low_s16(low))), scale);
-    out[1] = vmulq_n_f32(vcvtq_f32_s32(vmovl_s16(vget_high_s16(low))), scale);
-    out[2] = vmulq_n_f32(vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))), scale);
-    out[3] = vmulq_n_f32(vcvtq_f32_s32(vmovl_s16(vget_high_s16(high))), scale);
   }
 };
 

@@ -5,12 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "cpu/e2m1.h"
-
 namespace {
-
-using gptoss::cpu::kEvenThenOdd;
-using gptoss::cpu::kTwiceE2M1;
 
 struct Portable {
   struct Vec {
@@ -18,9 +13,6 @@ struct Portable {
   };
   static constexpr int width = 8;
   static constexpr int tile_tokens = 2;
-  static constexpr int registers = 16;
-  static constexpr int accumulators = 8;  // of the decode kernels
-  static constexpr const char* name = "portable";
 
   static Vec zero() { return set(0); }
   static Vec set(float x) {
@@ -85,15 +77,6 @@ struct Portable {
   }
   static Vec load_i8(const int8_t* p) {
     return each([p](int i) { return static_cast<float>(p[i]); });
-  }
-
-  // One MXFP4 block as four vectors, in decode_order; `half` is half its scale.
-  static constexpr const int (&decode_order)[32] = kEvenThenOdd;
-  static void block_decode(const uint8_t* p, float half, Vec out[4]) {
-    for (int i = 0; i < 16; ++i) {
-      out[i / width].lane[i % width] = half * kTwiceE2M1[p[i] & 15];
-      out[2 + i / width].lane[i % width] = half * kTwiceE2M1[p[i] >> 4];
-    }
   }
 
  private:

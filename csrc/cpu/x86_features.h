@@ -12,6 +12,7 @@ namespace gptoss::cpu {
 struct X86Features {
   bool avx2_fma_f16c = false;
   bool avx512 = false;  // F, DQ, BW and VL
+  bool avx512_vnni = false;
 
   static X86Features detect() {
     X86Features features;
@@ -25,7 +26,9 @@ struct X86Features {
     constexpr uint32_t kAvx2 = 1u << 5;
     constexpr uint32_t kAvx512 = (1u << 16) | (1u << 17) | (1u << 30) | (1u << 31);
     features.avx2_fma_f16c = (saved & kYmm) == kYmm && (b & kAvx2) != 0;
+    constexpr uint32_t kVnni = 1u << 11;
     features.avx512 = features.avx2_fma_f16c && (saved & kZmm) == kZmm && (b & kAvx512) == kAvx512;
+    features.avx512_vnni = features.avx512 && (c & kVnni) != 0;
     return features;
   }
 

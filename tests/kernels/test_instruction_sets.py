@@ -48,7 +48,7 @@ def worst(got: npt.ArrayLike, want: npt.NDArray[np.float64]) -> float:
     return float(np.abs(np.asarray(got) - want).max() / want.std())
 
 
-@pytest.mark.parametrize("isa", ["avx512", "avx2", "neon", "portable"])
+@pytest.mark.parametrize("isa", ["avx512vnni", "avx512", "avx2", "neondot", "neon", "portable"])
 def test_set_agrees_with_the_reference(
     isa: str, model_file: Path, truth: npt.NDArray[np.float64]
 ) -> None:
@@ -59,7 +59,7 @@ def test_set_agrees_with_the_reference(
     assert worst(_core.Session(model).all_logits(TOKENS), truth) < 1e-4
 
 
-@pytest.mark.parametrize("isa", ["avx512", "avx2", "neon", "portable"])
+@pytest.mark.parametrize("isa", ["avx512vnni", "avx512", "avx2", "neondot", "neon", "portable"])
 def test_decoding_agrees_with_the_reference(
     isa: str, model_file: Path, truth: npt.NDArray[np.float64]
 ) -> None:

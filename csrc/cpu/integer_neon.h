@@ -1,0 +1,124 @@
+// Integer products on AArch64, one group at a time: with the dot product instructions (sdot), where
+// an activation is two signed bytes, a = 256 * high + low, or without, widened to int16.
+#pragma once
+
+#include <arm_neon.h>
+
+#include <cstdint>
+
+#include "cpu/e2m1.h"
+#include "cpu/kernels.h"
+#include "cpu/simd_neon.h"
+
+namespace {
+
+// What both have in common.
+struct NeonGroups {
+  using Lanes = float32x4_t;
+  // q8: the first and the last 16 values; MXFP4: the even and the odd ones.
+  struct Weights {
+    int8x16_t first;
+    int8x16_t second;
+  };
+  static constexpr int kGroups = 1;
+  template <int tokens>
+  static constexpr int kRows = 4;
+  static constexpr int kTokens = 4;
+  static constexpr int kOperandBytes = 64;
+
+  static Lanes zero() { return vdupq_n_f32(0); }
+  static Lanes fma(Lanes a, Lanes b, Lanes c) { return vfmaq_f32(c, a, b); }
+  static float sum(Lanes a) { return vaddvq_f32(a); }
+
+  template <gptoss::cpu::Storage storage, int>
+  static Weights weights(const uint8_t* p) {
+    const uint8x16_t bytes = vld1q_u8(p);
+    if constexpr (storage == gptoss::cpu::Storage::q8) {
+      return {vreinterpretq_s8_u8(bytes), vreinterpretq_s8_u8(vld1q_u8(p + 16))};
+    } else {
+      const int8x16_t table = vld1q_s8(gptoss::cpu::kTwiceE2M1);
+      return {vqtbl1q_s8(table, vandq_u8(bytes, vdupq_n_u8(15))),
+              vqtbl1q_s8(table, vshrq_n_u8(bytes, 4))};
+    }
+  }
+
+  template <gptoss::cpu::Storage storage, int>
+  static Lanes scales(const uint8_t* p) {
+    if constexpr (storage == gptoss::cpu::Storage::q8) {
+      const uint16x4_t half = vld1_dup_u16(reinterpret_cast<const uint16_t*>(p));
+      return vcvt_f32_f16(vreinterpret_f16_u16(half));
+    } else {
+      return vdupq_n_f32(2 * gptoss::cpu::kHalfE8M0.value[*p]);
+    }
+  }
+
+  // A group in the order of Weights.
+  template <gptoss::cpu::Storage storage>
+  static int16x8x4_t ordered(const int16_t* a) {
+    if constexpr (storage == gptoss::cpu::Storage::q8) {
+      return {{vld1q_s16(a), vld1q_s16(a + 8), vld1q_s16(a + 16), vld1q_s16(a + 24)}};
+    } else {
+      const int16x8x2_t low = vld2q_s16(a), high = vld2q_s16(a + 16);
+      return {{low.val[0], high.val[0], low.val[1], high.val[1]}};
+    }
+  }
+};
+
+struct NeonWords : NeonGroups {
+  struct Values {
+    int16x8x4_t words;
+    explicit Values(const uint8_t* x) : words(vld1q_s16_x4(reinterpret_cast<const int16_t*>(x))) {}
+  };
+
+  static Lanes dot(const Weights& w, const Values& x) {
+    int32x4_t total = vdupq_n_s32(0);
+    total = add(total, vmovl_s8(vget_low_s8(w.first)), x.words.val[0]);
+    total = add(total, vmovl_s8(vget_high_s8(w.first)), x.words.val[1]);
+    total = add(total, vmovl_s8(vget_low_s8(w.second)), x.words.val[2]);
+    total = add(total, vmovl_s8(vget_high_s8(w.second)), x.words.val[3]);
+    return vcvtq_f32_s32(total);
+  }
+
+  template <gptoss::cpu::Storage storage>
+  static void pack(const int16_t* a, uint8_t* out) {
+    vst1q_s16_x4(reinterpret_cast<int16_t*>(out), ordered<storage>(a));
+  }
+
+ private:
+  static int32x4_t add(int32x4_t total, int16x8_t w, int16x8_t x) {
+    total = vmlal_s16(total, vget_low_s16(w), vget_low_s16(x));
+    return vmlal_high_s16(total, w, x);
+  }
+};
+
+#if defined(__ARM_FEATURE_DOTPROD)
+// Operand: the high bytes that meet Weights::first and ::second, then the low bytes.
+struct NeonDots : NeonGroups {
+  struct Values {
+    int8x16x4_t bytes;
+    explicit Values(const uint8_t* x) : bytes(vld1q_s8_x4(reinterpret_cast<const int8_t*>(x))) {}
+  };
+
+  static Lanes dot(const Weights& w, const Values& x) {
+    int32x4_t high = vdotq_s32(vdupq_n_s32(0), w.first, x.bytes.val[0]);
+    int32x4_t low = vdotq_s32(vdupq_n_s32(0), w.first, x.bytes.val[2]);
+    high = vdotq_s32(high, w.second, x.bytes.val[1]);
+    low = vdotq_s32(low, w.second, x.bytes.val[3]);
+    return vcvtq_f32_s32(vaddq_s32(vshlq_n_s32(high, 8), low));
+  }
+
+  template <gptoss::cpu::Storage storage>
+  static void pack(const int16_t* a, uint8_t* out) {
+    const int16x8x4_t words = ordered<storage>(a);
+    int8_t* bytes = reinterpret_cast<int8_t*>(out);
+    for (int i = 0; i < 4; ++i) {
+      // Rounded, so that the rest fits a signed byte.
+      const int8x8_t high = vrshrn_n_s16(words.val[i], 8);
+      vst1_s8(bytes + 8 * i, high);
+      vst1_s8(bytes + 32 + 8 * i, vmovn_s16(vsubq_s16(words.val[i], vshll_n_s8(high, 8))));
+    }
+  }
+};
+#endif
+
+}  // namespace

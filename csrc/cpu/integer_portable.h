@@ -1,0 +1,84 @@
+// Integer products in plain C++: one group at a time.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "cpu/e2m1.h"
+#include "cpu/kernels.h"
+#include "cpu/simd_portable.h"
+
+namespace {
+
+struct PortableIntegers {
+  struct Lanes {
+    float part[4];
+  };
+  struct Weights {
+    int16_t value[32];
+  };
+  static constexpr int kGroups = 1;
+  template <int tokens>
+  static constexpr int kRows = 4;
+  static constexpr int kTokens = 2;
+  static constexpr int kOperandBytes = 64;
+
+  static Lanes zero() { return {}; }
+  // Two roundings; nothing relies on a fused one.
+  static Lanes fma(Lanes a, Lanes b, Lanes c) {
+    for (int j = 0; j < 4; ++j) c.part[j] += a.part[j] * b.part[j];
+    return c;
+  }
+  static float sum(Lanes a) { return (a.part[0] + a.part[2]) + (a.part[1] + a.part[3]); }
+
+  struct Values {
+    const int16_t* words;
+    explicit Values(const uint8_t* x) : words(reinterpret_cast<const int16_t*>(x)) {}
+  };
+
+  static Lanes dot(const Weights& w, const Values& x) {
+    const int16_t* a = x.words;
+    Lanes result;
+    for (int j = 0; j < 4; ++j) {
+      int32_t total = 0;
+      for (int i = 8 * j; i < 8 * j + 8; ++i) total += int32_t{w.value[i]} * a[i];
+      result.part[j] = static_cast<float>(total);
+    }
+    return result;
+  }
+
+  template <gptoss::cpu::Storage storage, int>
+  static Weights weights(const uint8_t* p) {
+    Weights w;
+    if constexpr (storage == gptoss::cpu::Storage::q8) {
+      const int8_t* values = reinterpret_cast<const int8_t*>(p);
+      for (int i = 0; i < 32; ++i) w.value[i] = values[i];
+    } else {
+      for (int i = 0; i < 16; ++i) {
+        w.value[2 * i] = gptoss::cpu::kTwiceE2M1[p[i] & 15];
+        w.value[2 * i + 1] = gptoss::cpu::kTwiceE2M1[p[i] >> 4];
+      }
+    }
+    return w;
+  }
+
+  template <gptoss::cpu::Storage storage, int>
+  static Lanes scales(const uint8_t* p) {
+    float scale;
+    if constexpr (storage == gptoss::cpu::Storage::q8) {
+      uint16_t half;
+      std::memcpy(&half, p, sizeof half);
+      scale = Portable::half(half);
+    } else {
+      scale = 2 * gptoss::cpu::kHalfE8M0.value[*p];
+    }
+    return {{scale, scale, scale, scale}};
+  }
+
+  template <gptoss::cpu::Storage>
+  static void pack(const int16_t* a, uint8_t* out) {
+    std::memcpy(out, a, kOperandBytes);
+  }
+};
+
+}  // namespace

@@ -1,0 +1,24 @@
+#include "cpu/operands.h"
+
+namespace gptoss::cpu {
+
+std::span<const Operand> Operands::prepare(const Machine& machine, Storage storage, const float* x,
+                                           int count, int cols) {
+  const Product& product = machine.product(storage);
+  rows_.resize(static_cast<size_t>(count));
+  const int64_t bytes = product.operand_bytes == nullptr ? 0 : product.operand_bytes(cols);
+  uint8_t* prepared = prepared_.reserve(static_cast<size_t>(count * bytes));
+  machine.pool.run(count, [&](int64_t t, int) {
+    const float* row = x + t * cols;
+    Operand& operand = rows_[static_cast<size_t>(t)];
+    if (bytes == 0) {
+      operand = {row, 1.0f};
+    } else {
+      operand.values = prepared + t * bytes;
+      operand.scale = product.prepare(row, cols, prepared + t * bytes);
+    }
+  });
+  return rows_;
+}
+
+}  // namespace gptoss::cpu
