@@ -115,6 +115,7 @@ struct IntegerBody {
     const auto step = [&]<int G>(int64_t g) {
       typename I::Weights weights[R];
       Lanes scale[R];
+#pragma GCC unroll 4
       for (int r = 0; r < R; ++r) {
         const Row<storage> row(w, first + r);
         if (prefetch) row.prefetch(g, groups, R);
@@ -122,8 +123,10 @@ struct IntegerBody {
         scale[r] = row.template scale<G>(g);
       }
       const int64_t at = g / I::kGroups * I::kOperandBytes;
+#pragma GCC unroll 8
       for (int t = 0; t < T; ++t) {
         const typename I::Values values(static_cast<const uint8_t*>(x[t].values) + at);
+#pragma GCC unroll 4
         for (int r = 0; r < R; ++r) {
           total[r][t] = I::fma(I::dot(weights[r], values), scale[r], total[r][t]);
         }
@@ -150,23 +153,31 @@ struct IntegerBody {
     for (; r < w.rows; ++r) tile<storage, 1, T, prefetch>(w, r, x, y, ldy);
   }
 
-  // All rows against the first 1, 2, 4 or 8 operands, at most I::kTokens; returns how many.
-  template <Storage storage, bool prefetch, int T = I::kTokens>
-  static int64_t multiply_some(const MatrixRows& w, const Operand* x, int64_t tokens, float* y,
-                               int64_t ldy) {
+  // All rows against `tokens` operands, at most T.
+  template <Storage storage, bool prefetch, int T>
+  static void multiply_few(const MatrixRows& w, const Operand* x, int tokens, float* y,
+                           int64_t ldy) {
     if constexpr (T > 1) {
-      if (tokens < T) return multiply_some<storage, prefetch, T / 2>(w, x, tokens, y, ldy);
+      if (tokens < T) return multiply_few<storage, prefetch, T - 1>(w, x, tokens, y, ldy);
     }
     tile_rows<storage, T, prefetch>(w, x, y, ldy);
-    return T;
   }
 
+  // In as few turns as possible, with as many tokens in each as in the others: what taking the
+  // weights apart costs is shared by all of a turn.
   template <Storage storage>
   static void multiply(const MatrixRows& w, const Operand* x, int tokens, float*, float* y,
                        int64_t ldy) {
-    int64_t t = multiply_some<storage, true>(w, x, tokens, y, ldy);
-    // From the second time on the rows are in a cache.
-    while (t < tokens) t += multiply_some<storage, false>(w, x + t, tokens - t, y + t * ldy, ldy);
+    int turns = (tokens + I::kTokens - 1) / I::kTokens;
+    int count = tokens / turns;
+    multiply_few<storage, true, I::kTokens>(w, x, count, y, ldy);
+    while (--turns > 0) {  // the rows are in a cache now
+      x += count;
+      y += count * ldy;
+      tokens -= count;
+      count = tokens / turns;
+      multiply_few<storage, false, I::kTokens>(w, x, count, y, ldy);
+    }
   }
 
   static constexpr gptoss::cpu::Product q8 = {operand_bytes, prepare<Storage::q8>,
