@@ -1,7 +1,6 @@
 #include "cpu/forward.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "cpu/linear.h"
 #include "model/error.h"
@@ -41,8 +40,6 @@ void Forward::run(std::span<const BatchItem> items) {
 
 void Forward::embed(const Batch& batch) {
   const int count = batch.count();
-  numbers_.resize(static_cast<size_t>(count));
-  std::iota(numbers_.begin(), numbers_.end(), 0);
   float* residual = residual_.reserve(area(count, config_.hidden));
   float* cosines = cosines_.reserve(area(count, Rope::kPairs));
   float* sines = sines_.reserve(area(count, Rope::kPairs));
@@ -56,22 +53,42 @@ void Forward::embed(const Batch& batch) {
 
 void Forward::layer(const Batch& batch, int index) {
   const LayerWeights& layer = weights_.layer(index);
-  const int count = batch.count();
-  const auto dense = [&](const DenseMatrix& w, const float* bias, const float* x, bool residual,
-                         float* y) {
-    linear(machine_, scratch_, operands_, w, bias, x, residual, rows_of(y, count, w.rows));
-  };
-  norm(layer.attn_norm, numbers_);
+  int count = batch.count();
+  norm(layer.attn_norm, count);
   float* qkv = qkv_.reserve(area(count, config_.qkv_width()));
-  dense(layer.qkv, layer.qkv_bias, normed_.get(), false, qkv);
+  dense(layer.qkv, layer.qkv_bias, normed_.get(), false, count, qkv);
   rotate_and_store(batch, index);
+  // Behind the last layer's keys and values, only rows whose logits are wanted go on.
+  const bool last = index == config_.layers - 1;
+  if (last && batch.wanted().empty()) return;
   float* attended = attended_.reserve(area(count, config_.q_width()));
   attention_.run(index, layer.sinks, qkv, attended);
-  dense(layer.out, layer.out_bias, attended, true, residual_.get());
-  norm(layer.mlp_norm, numbers_);
+  if (last) {
+    keep_wanted(batch);
+    count = static_cast<int>(batch.wanted().size());
+  }
+  dense(layer.out, layer.out_bias, attended, true, count, residual_.get());
+  norm(layer.mlp_norm, count);
   float* router = router_.reserve(area(count, config_.experts));
-  dense(layer.router, layer.router_bias, normed_.get(), false, router);
+  dense(layer.router, layer.router_bias, normed_.get(), false, count, router);
   experts_.add(machine_, scratch_, config_, layer, router, normed_.get(), count, residual_.get());
+}
+
+void Forward::dense(const DenseMatrix& w, const float* bias, const float* x, bool residual,
+                    int count, float* y) {
+  linear(machine_, scratch_, operands_, w, bias, x, residual, rows_of(y, count, w.rows));
+}
+
+void Forward::keep_wanted(const Batch& batch) {
+  int64_t kept = 0;
+  const auto move = [&kept](float* rows, int64_t row, int width) {
+    if (row != kept) std::copy_n(rows + row * width, width, rows + kept * width);
+  };
+  for (const Batch::Wanted& wanted : batch.wanted()) {
+    move(residual_.get(), wanted.row, config_.hidden);
+    move(attended_.get(), wanted.row, config_.q_width());
+    ++kept;
+  }
 }
 
 std::span<float* const> Forward::rows_of(float* buffer, int count, int width) {
@@ -80,15 +97,13 @@ std::span<float* const> Forward::rows_of(float* buffer, int count, int width) {
   return pointers_;
 }
 
-void Forward::norm(const float* weight, std::span<const int> rows) {
-  const int count = static_cast<int>(rows.size());
+void Forward::norm(const float* weight, int count) {
   float* normed = normed_.reserve(area(count, config_.hidden));
   machine_.pool.run(tiles(count, kTokenTile), [&](int64_t tile, int) {
-    const int first = static_cast<int>(tile) * kTokenTile;
-    for (int t = first; t < std::min(first + kTokenTile, count); ++t) {
-      const float* x = residual_.get() + int64_t{rows[static_cast<size_t>(t)]} * config_.hidden;
-      machine_.kernels.rms_norm(x, weight, normed + int64_t{t} * config_.hidden, config_.hidden,
-                                config_.norm_eps);
+    const int64_t first = tile * kTokenTile;
+    for (int64_t t = first; t < std::min<int64_t>(first + kTokenTile, count); ++t) {
+      machine_.kernels.rms_norm(residual_.get() + t * config_.hidden, weight,
+                                normed + t * config_.hidden, config_.hidden, config_.norm_eps);
     }
   });
 }
@@ -117,13 +132,9 @@ void Forward::rotate_and_store(const Batch& batch, int layer) {
 
 void Forward::unembed(const Batch& batch) {
   if (batch.wanted().empty()) return;
-  std::vector<int> rows;
   pointers_.clear();
-  for (const auto& [row, logits] : batch.wanted()) {
-    rows.push_back(row);
-    pointers_.push_back(logits);
-  }
-  norm(weights_.final_norm(), rows);
+  for (const Batch::Wanted& wanted : batch.wanted()) pointers_.push_back(wanted.logits);
+  norm(weights_.final_norm(), static_cast<int>(pointers_.size()));
   linear(machine_, scratch_, operands_, weights_.unembedding(), nullptr, normed_.get(), false,
          pointers_);
 }

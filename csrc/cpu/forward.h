@@ -18,8 +18,13 @@ class Forward {
  private:
   void embed(const Batch& batch);
   void layer(const Batch& batch, int index);
-  // Rows of the residual stream into normed_, one behind the other.
-  void norm(const float* weight, std::span<const int> rows);
+  // y = w x + bias for `count` rows, or added to y when `residual`.
+  void dense(const DenseMatrix& w, const float* bias, const float* x, bool residual, int count,
+             float* y);
+  // The first `count` rows of the residual stream into normed_.
+  void norm(const float* weight, int count);
+  // Moves the wanted rows of the residual stream and of attended_ to the front.
+  void keep_wanted(const Batch& batch);
   void rotate_and_store(const Batch& batch, int layer);
   void unembed(const Batch& batch);
   // The rows of a buffer of so many values each.
@@ -33,7 +38,6 @@ class Forward {
   Attention attention_;
   Operands operands_;
   ScratchSet scratch_;
-  std::vector<int> numbers_;  // 0 .. rows - 1
   std::vector<float*> pointers_;
   Buffer<float> residual_;  // [rows, hidden]
   Buffer<float> normed_;    // [rows, hidden]
