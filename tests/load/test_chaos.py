@@ -1,119 +1,101 @@
-"""Clients that come, leave and change their minds: the server ends where it began."""
+"""A crowd of clients that come, leave and change their minds: the server ends where it began."""
 
 from __future__ import annotations
 
 import asyncio
-import random
 import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.load.agent import READ
+from tests.load.crowd import crowd, one_of_each
 from tests.load.metrics import metric
 from tests.running import Running, running
 
-CLIENTS = 24
-SECONDS = 600
-GROWTH = 200 << 20
-"""Bytes that the process may have grown by: caches of the allocator and of regexes."""
-
-
-async def one_request(client: httpx.AsyncClient, rng: random.Random, seen: dict[str, int]) -> None:
-    """A request of a random kind, left at a random moment or read to its end."""
-    numbers = f"{rng.randint(0, 99)} + {rng.randint(0, 99)}"
-    text = f"What is {numbers}?" if rng.random() < 0.5 else "word " * rng.randint(1, 700)
-    streams = rng.random() < 0.7
-    body = {
-        "model": "demo",
-        "messages": [{"role": "user", "content": text}],
-        "max_tokens": rng.choice([1, 8, 64, 200]),
-        "stream": streams,
-    }
-    if rng.random() < 0.3:
-        body["tools"] = [READ]
-    try:
-        async with asyncio.timeout(rng.choice([0.01, 0.1, 0.5, 2, 60])):
-            async with client.stream("POST", "/v1/chat/completions", json=body) as reply:
-                seen[str(reply.status_code)] = seen.get(str(reply.status_code), 0) + 1
-                pieces = rng.choice([0, 1, 5, 10**9])
-                async for _ in reply.aiter_lines():
-                    pieces -= 1
-                    if pieces < 0:
-                        return
-    except TimeoutError:
-        seen["left"] = seen.get("left", 0) + 1
-
-
-async def crowd(url: str, seconds: float, seen: dict[str, int]) -> None:
-    """All clients, each with requests one after the other."""
-    end = time.monotonic() + seconds
-
-    async def client_of(number: int) -> None:
-        rng = random.Random(number)
-        async with httpx.AsyncClient(base_url=url, timeout=120, trust_env=False) as client:
-            while time.monotonic() < end:
-                await one_request(client, rng, seen)
-                await asyncio.sleep(rng.random() * 0.2)
-
-    await asyncio.gather(*(client_of(number) for number in range(CLIENTS)))
+CACHE = 64e6
+"""Bytes of keys and values that the server may keep: few, so that the warm-up fills them."""
 
 
 def resident(server: Running) -> int:
-    """Anonymous memory of the server's process, in bytes."""
+    """Anonymous memory of the server's process, in MiB."""
     status = Path(f"/proc/{server.process.pid}/status").read_text("ascii")
     line = next(line for line in status.splitlines() if line.startswith("RssAnon:"))
-    return int(line.split()[1]) * 1024
+    return int(line.split()[1]) >> 10
 
 
-def settled(server: Running) -> None:
+def open_files(server: Running) -> Counter[str]:
+    """What the server's process has open: paths, and kinds of the nameless ones."""
+    entries = Path(f"/proc/{server.process.pid}/fd").iterdir()
+    return Counter(str(entry.readlink()).split(":")[0] for entry in entries)
+
+
+def settle(server: Running) -> None:
     """Waits until nothing runs and nothing waits."""
+    numbers = ("gptoss_metal_running", "gptoss_metal_waiting")
+    wait_until(lambda: not any(metric(server, number) for number in numbers), "requests are stuck")
+
+
+def wait_until(condition: Callable[[], bool], otherwise: str) -> None:
+    """Waits for a minute at most."""
     end = time.monotonic() + 60
-    while metric(server, "gptoss_metal_running") or metric(server, "gptoss_metal_waiting"):
-        assert time.monotonic() < end, "requests are stuck"
+    while not condition():
+        assert time.monotonic() < end, otherwise
         time.sleep(0.1)
 
 
-def chaos(path: Path, seconds: float) -> dict[str, int]:
-    """Warms a server up, lets the crowd in, and holds it to its start."""
-    cache = 64e6  # small enough to be full after the warm-up
-    limits = ("--cache-memory", str(cache / 1e9), "--disk-cache", "0", "--queue", "64")
-    seen: dict[str, int] = {}
+def answers(server: Running) -> bool:
+    """Whether a sum is still right."""
+    reply = httpx.post(
+        f"{server.url}/v1/chat/completions",
+        json={
+            "model": "demo",
+            "messages": [{"role": "user", "content": "What is 27 + 15?"}],
+            "temperature": 0,
+        },
+        timeout=60,
+        trust_env=False,
+    )
+    return bool(reply.json()["choices"][0]["message"]["content"] == "27 + 15 = 42.")
+
+
+def chaos(path: Path, warm_up: float, rounds: int, seconds: float, growth: int) -> None:
+    """Warms a server up, lets the crowd in so many times, and holds it to its start.
+
+    Args:
+        growth: MiB that the process may have grown by after its warm-up.
+    """
+    limits = ("--cache-memory", str(CACHE / 1e9), "--disk-cache", "0", "--queue", "64")
     with running(path, "--served-model-name", "demo", *limits) as server:
-        asyncio.run(crowd(server.url, min(20, seconds), {}))
-        settled(server)
-        before = resident(server)
-        asyncio.run(crowd(server.url, seconds, seen))
-        settled(server)
-        after = resident(server)
-        print(f"{seen}, memory {before >> 20} -> {after >> 20} MiB")
-        assert metric(server, "gptoss_metal_cache_bytes") <= cache
-        assert after - before < GROWTH
-        answer = httpx.post(
-            f"{server.url}/v1/chat/completions",
-            json={
-                "model": "demo",
-                "messages": [{"role": "user", "content": "What is 27 + 15?"}],
-                "temperature": 0,
-            },
-            timeout=60,
-            trust_env=False,
-        )
-        assert answer.json()["choices"][0]["message"]["content"] == "27 + 15 = 42."
-        assert "Traceback" not in server.said, server.said
-    return seen
+        one_of_each(server.url)
+        asyncio.run(crowd(server.url, warm_up, 0))
+        settle(server)
+        memory, files = [resident(server)], open_files(server)
+        seen = Counter[str]()
+        for number in range(rounds):
+            seen += asyncio.run(crowd(server.url, seconds, number + 1))
+            settle(server)
+            memory.append(resident(server))
+        print(dict(seen), "MiB:", *memory)
+        assert metric(server, "gptoss_metal_cache_bytes") <= CACHE
+        assert metric(server, "gptoss_metal_failed_total") == 0
+        assert metric(server, "gptoss_metal_crashes_total") == 0
+        wait_until(lambda: open_files(server) <= files, "something stays open")
+        assert memory[-1] - memory[0] < growth
+        assert answers(server)
+        assert not any("Traceback" in line for line in server.log), "\n".join(server.log)
+    assert set(seen) <= {"200", "429", "left", "read to its end"}
+    assert seen["left"] > 0
+    assert seen["read to its end"] > 0
 
 
 def test_a_short_crowd_leaves_nothing_behind(demo_path: Path) -> None:
-    seen = chaos(demo_path, 15)
-    assert set(seen) <= {"200", "429", "left"}
-    assert seen["200"] > 0
+    chaos(demo_path, 15, 1, 15, growth=100)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1500)
 def test_ten_minutes_of_it(demo_path: Path) -> None:
-    seen = chaos(demo_path, SECONDS)
-    assert set(seen) <= {"200", "429", "left"}
-    assert seen["left"] > 0
+    chaos(demo_path, 60, 10, 60, growth=32)

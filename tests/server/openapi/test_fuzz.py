@@ -104,6 +104,7 @@ def test_schemathesis_finds_nothing(openai_server: Running, tmp_path: Path) -> N
         env=os.environ
         | {"SCHEMATHESIS_HOOKS": "tests.server.openapi.hooks", "PYTHONPATH": _path()},
     )
+    print(done.stdout[-1500:])
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
 
 
