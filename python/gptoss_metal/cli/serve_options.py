@@ -57,9 +57,8 @@ def engine_options(command: Command) -> Command:
         click.option(
             "--chunk",
             type=click.IntRange(1),
-            default=512,
-            show_default=True,
-            help="Prompt tokens computed between two tokens of running answers.",
+            help="Prompt tokens computed between two tokens of running answers; by default 128 on "
+            "a CPU and 512 on a GPU.",
         ),
         click.option(
             "--queue",

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from gptoss_metal.errors import Error
+
+CHUNKS: Final = {"cpu": 128, "metal": 512}
+"""Prompt tokens of a step. At 20b shape the CPU is as fast with 128 as with 512 (docs/SPEED.md)."""
 
 
 @dataclass(frozen=True)
@@ -14,7 +18,8 @@ class Limits:
     Attributes:
         slots: sequences computed at the same time.
         queue: requests that may wait for a slot; one more is refused with Busy.
-        chunk: prompt tokens computed between two tokens of a running stream, at most.
+        chunk: prompt tokens computed between two tokens of a running stream, at most; None for
+            what suits the backend.
         cache_bytes: memory for keys and values of running sequences and of the prefix cache; None
             for what the machine has left beside the model.
         keep_alive: seconds without work after which the model is unloaded; negative for never.
@@ -27,7 +32,7 @@ class Limits:
 
     slots: int = 8
     queue: int = 64
-    chunk: int = 512
+    chunk: int | None = None
     cache_bytes: int | None = None
     keep_alive: float = -1.0
     context: int | None = None
@@ -41,6 +46,10 @@ class Limits:
         self._check("cache_bytes", self.cache_bytes, 1)
         self._check("context", self.context, 2)
         self._check("max_tokens", self.max_tokens, 1)
+
+    def chunk_on(self, backend: str) -> int:
+        """The chunk on a backend: as long as it makes prefill faster there, and no longer."""
+        return self.chunk or CHUNKS[backend]
 
     def _check(self, name: str, value: int | None, least: int) -> None:
         if value is not None and value < least:

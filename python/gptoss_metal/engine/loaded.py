@@ -44,9 +44,10 @@ class Loaded:
     ) -> None:
         self.model = model
         core = model.core
-        self.facts = _facts(model, limits)
+        chunk = limits.chunk_on(core.backend)
+        self.facts = _facts(model, limits, chunk)
         self.prefixes = Prefixes(core, _archive(disk, core), changed, counters)
-        self.batch = Batch(core, self.facts, self.prefixes, limits.chunk, counters, steps)
+        self.batch = Batch(core, self.facts, self.prefixes, chunk, counters, steps)
 
     @property
     def cache_bytes(self) -> int:
@@ -66,11 +67,11 @@ class Loaded:
             self.prefixes.abandon()
 
 
-def _facts(model: Model, limits: Limits) -> Facts:
+def _facts(model: Model, limits: Limits, chunk: int) -> Facts:
     context = min(model.context, limits.context or model.context)
     budget = limits.cache_bytes
     return Facts(
-        footprint=Footprint.of(model.core, limits.chunk),
+        footprint=Footprint.of(model.core, chunk),
         budget=cache_budget(model.info.file_bytes) if budget is None else budget,
         context=context,
         vocab=model.config.vocab_size,
