@@ -1,4 +1,8 @@
 // Causal attention with sinks and sliding windows over the KV caches of a batch.
+//
+// A query's positions are taken in parts of fixed borders, each from nothing, which are merged in
+// order behind the sink. Whoever computes the parts, the query's result has the same bits: it does
+// not depend on threads, on the chunk or on the batch.
 #pragma once
 
 #include <vector>
@@ -21,30 +25,58 @@ class Attention {
  private:
   // One per thread.
   struct Scratch {
-    Buffer<float> block;            // one block's keys and values in float32
-    Buffer<AttentionState> states;  // [query tile, heads per group]
+    Buffer<float> queries;
+    Buffer<float> total;  // states
+    Buffer<float> part;
   };
   // One KV head's queries at tokens first .. last - 1 of an item.
-  struct Task {
+  struct Tile {
     const Batch::Item* item;
     int kv_head;
     int first;
     int last;
   };
+  // A tile, or one part of its positions whose state goes to `place` in parts_.
+  struct Task {
+    Tile tile;
+    int part;  // -1: all of them
+    size_t place;
+    int64_t cost;  // positions times tokens
+  };
+  // A tile whose parts are tasks of their own: their states, from `place` on.
+  struct Merge {
+    Tile tile;
+    int parts;
+    size_t place;
+  };
   // The arguments of run().
   struct Layer {
     int index;
+    int window;
     const float* sinks;
     const float* qkv;
     float* attended;
   };
 
-  void attend(const Layer& layer, const Task& task, Scratch& scratch) const;
+  int rows(const Tile& tile) const;
+  AttentionState state_in(float* buffer, int rows) const;
+  // Adds the tile's positions in blocks [begin, end).
+  AttentionQueries queries(const Layer& layer, const Tile& tile, Scratch& scratch) const;
+  AttentionState sink(const Layer& layer, const Tile& tile, Scratch& scratch) const;
+  void attend_part(const Layer& layer, const Tile& tile, const AttentionQueries& queries, int part,
+                   const AttentionState& state) const;
+  void attend(const Layer& layer, const Task& task, Scratch& scratch);
+  void merge(const Layer& layer, const Merge& merge, Scratch& scratch);
+  // Divides by the sum and writes the output's rows.
+  void finish(const Layer& layer, const Tile& tile, const AttentionState& total) const;
 
   const Config& config_;
   const Machine& machine_;
   std::vector<Scratch> scratch_;
-  std::vector<Task> tasks_;  // longest first
+  std::vector<Task> window_tasks_;  // longest first
+  std::vector<Task> full_tasks_;
+  std::vector<Merge> merges_;
+  Buffer<float> parts_;
 };
 
 }  // namespace gptoss::cpu

@@ -104,17 +104,6 @@ void KvCache::write(const Kernels& kernels, int layer, int position, int head, c
   }
 }
 
-KvCache::View KvCache::block(const Kernels& kernels, int layer, int index, int head,
-                             float* scratch) const {
-  const uint8_t* data = block_data(layer, index, head);
-  if (shape_.item == 4) {
-    const float* keys = reinterpret_cast<const float*>(data);
-    return {keys, keys + kBlockValues};
-  }
-  kernels.attention.unpack_f16(reinterpret_cast<const uint16_t*>(data), scratch, 2 * kBlockValues);
-  return {scratch, scratch + kBlockValues};
-}
-
 uint64_t KvCache::bytes() const {
   uint64_t total = ring_ ? ring_->bytes() : 0;
   for (const auto& page : pages_) total += page->bytes();

@@ -41,13 +41,9 @@ class KvCache {
   void write(const Kernels& kernels, int layer, int position, int head, const float* key,
              const float* value);
 
-  // Block `index` (positions index * kBlock ...) of one head as float32 [64, 64] keys (transposed)
-  // and values; `scratch` (2 * 4096 floats) is used where the cache is float16.
-  struct View {
-    const float* keys;
-    const float* values;
-  };
-  View block(const Kernels& kernels, int layer, int index, int head, float* scratch) const;
+  // Block `index` (positions index * kBlock ...) of one head as KvStore lays it out, float32 or
+  // float16 as the shape says.
+  const void* block(int layer, int index, int head) const { return block_data(layer, index, head); }
 
   uint64_t bytes() const;
 

@@ -11,6 +11,8 @@ struct Avx512 {
   using Vec = __m512;
   static constexpr int width = 16;
   static constexpr int tile_tokens = 6;  // 4 x 6 accumulators of 32 registers
+  static constexpr int attention_rows = 8;  // rows and vectors of a tile of attention
+  static constexpr int attention_vectors = 2;
 
   static Vec zero() { return _mm512_setzero_ps(); }
   static Vec set(float x) { return _mm512_set1_ps(x); }

@@ -13,6 +13,8 @@ struct Portable {
   };
   static constexpr int width = 8;
   static constexpr int tile_tokens = 2;
+  static constexpr int attention_rows = 4;  // rows and vectors of a tile of attention
+  static constexpr int attention_vectors = 1;
 
   static Vec zero() { return set(0); }
   static Vec set(float x) {
