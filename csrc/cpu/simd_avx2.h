@@ -11,7 +11,7 @@ namespace {
 struct Avx2 {
   using Vec = __m256;
   static constexpr int width = 8;
-  static constexpr int tile_tokens = 3;  // 4 rows x 3 tokens of accumulators fill 16 registers
+  static constexpr int tile_tokens = 3;     // 4 rows x 3 tokens of accumulators fill 16 registers
   static constexpr int attention_rows = 4;  // rows and vectors of a tile of attention
   static constexpr int attention_vectors = 2;
 

@@ -10,7 +10,7 @@ namespace {
 struct Avx512 {
   using Vec = __m512;
   static constexpr int width = 16;
-  static constexpr int tile_tokens = 6;  // 4 x 6 accumulators of 32 registers
+  static constexpr int tile_tokens = 6;     // 4 x 6 accumulators of 32 registers
   static constexpr int attention_rows = 8;  // rows and vectors of a tile of attention
   static constexpr int attention_vectors = 2;
 

@@ -11,7 +11,7 @@ namespace {
 struct Neon {
   using Vec = float32x4_t;
   static constexpr int width = 4;
-  static constexpr int tile_tokens = 5;  // 4 x 5 accumulators of 32 registers
+  static constexpr int tile_tokens = 5;     // 4 x 5 accumulators of 32 registers
   static constexpr int attention_rows = 8;  // rows and vectors of a tile of attention
   static constexpr int attention_vectors = 2;
 

@@ -13,7 +13,7 @@ struct Portable {
   };
   static constexpr int width = 8;
   static constexpr int tile_tokens = 2;
-  static constexpr int attention_rows = 4;  // rows and vectors of a tile of attention
+  static constexpr int attention_rows = 8;  // rows and vectors of a tile of attention
   static constexpr int attention_vectors = 1;
 
   static Vec zero() { return set(0); }
