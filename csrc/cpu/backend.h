@@ -10,8 +10,8 @@ namespace gptoss::cpu {
 
 class CpuBackend final : public Backend {
  public:
-  // `threads` 0 = one per processor; `isa` empty = the best set. `weights` must outlive it. Throws
-  // Error.
+  // `threads` 0 = one per usable core; empty `isa` = the best set. `weights` must outlive it.
+  // Throws Error.
   CpuBackend(const Weights& weights, Precision precision, int threads, const std::string& isa);
 
   const char* name() const override { return "cpu"; }

@@ -1,5 +1,7 @@
 #include "cpu/bandwidth.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -13,19 +15,21 @@ namespace gptoss::cpu {
 namespace {
 
 constexpr int kStreams = 8;  // memory controllers answer several streams faster than one
-constexpr int kPasses = 5;
-constexpr uint64_t kSlice = 4 << 20;  // bytes per item
+constexpr int kPasses = 12;
+constexpr size_t kLine = 64;  // bytes of a cache line, or half of one
+// Per item. Streams a power of two apart would compete for the same places of the caches.
+constexpr size_t kStream = 520 << 10;
+constexpr size_t kSlice = kStreams * kStream;
 
-// A sum over all words, in kStreams independent streams.
-uint64_t read_all(const uint64_t* words, uint64_t count) {
-  const uint64_t length = count / kStreams;
+// One word of every line, in kStreams independent streams: all of the line crosses the bus, and
+// the processor has as many lines under way as it can, whatever the width of its registers.
+uint64_t touch_all(const uint8_t* slice) {
   uint64_t sum[kStreams] = {};
-  for (uint64_t i = 0; i < length; i += 8) {
-    for (uint64_t s = 0; s < kStreams; ++s) {
-      const uint64_t* line = words + s * length + i;
-      uint64_t x = 0;
-      for (int w = 0; w < 8; ++w) x += line[w];
-      sum[s] += x;
+  for (size_t i = 0; i < kStream; i += kLine) {
+    for (size_t s = 0; s < kStreams; ++s) {
+      uint64_t word = 0;
+      std::memcpy(&word, slice + s * kStream + i, sizeof word);
+      sum[s] += word;
     }
   }
   uint64_t total = 0;
@@ -33,21 +37,33 @@ uint64_t read_all(const uint64_t* words, uint64_t count) {
   return total;
 }
 
+// Asks for large pages, so that no time goes into translating addresses. Only a wish.
+void prefer_huge_pages([[maybe_unused]] uint8_t* memory, [[maybe_unused]] size_t bytes) {
+#if defined(MADV_HUGEPAGE)
+  constexpr size_t kHugePage = 2 << 20;
+  const size_t skipped = kHugePage - reinterpret_cast<uintptr_t>(memory) % kHugePage;
+  if (skipped < bytes) madvise(memory + skipped, bytes - skipped, MADV_HUGEPAGE);
+#endif
+}
+
 }  // namespace
 
 double read_bandwidth(int threads, uint64_t bytes) {
   ThreadPool pool(threads);
-  const uint64_t slices = std::max<uint64_t>(bytes / kSlice, static_cast<uint64_t>(pool.threads()));
-  Buffer<uint64_t> memory(slices * kSlice / sizeof(uint64_t));
-  std::memset(memory.get(), 1, slices * kSlice);
+  const auto slices =
+      std::max(static_cast<size_t>(bytes / kSlice), static_cast<size_t>(pool.threads()));
+  Buffer<uint8_t> memory(slices * kSlice);
+  prefer_huge_pages(memory.get(), slices * kSlice);
+  const auto for_slices = [&](const auto& body) {
+    pool.run(static_cast<int64_t>(slices),
+             [&](int64_t slice, int) { body(memory.get() + static_cast<size_t>(slice) * kSlice); });
+  };
+  for_slices([](uint8_t* slice) { std::memset(slice, 1, kSlice); });
   std::atomic<uint64_t> check{0};  // keeps the reads from being optimised away
   double best = 0;
   for (int pass = 0; pass < kPasses; ++pass) {
     const auto start = std::chrono::steady_clock::now();
-    pool.run(static_cast<int64_t>(slices), [&](int64_t slice, int) {
-      check += read_all(memory.get() + static_cast<uint64_t>(slice) * kSlice / sizeof(uint64_t),
-                        kSlice / sizeof(uint64_t));
-    });
+    for_slices([&](const uint8_t* slice) { check += touch_all(slice); });
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     best = std::max(best, static_cast<double>(slices * kSlice) / took.count());
   }

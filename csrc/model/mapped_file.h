@@ -1,6 +1,6 @@
 // A file mapped read-only and shared: opening costs no copy, and all processes share the pages. It
-// starts at a multiple of 16384 bytes, the page of Apple Silicon, on every machine, and is readable
-// up to such a multiple: so a GPU can be given its pages as they are.
+// starts at a multiple of 2 MiB, so that Linux can map large pages, and is readable up to a
+// multiple of 16384 bytes, the page of Apple Silicon: so a GPU can be given its pages as they are.
 #pragma once
 
 #include <cstddef>
