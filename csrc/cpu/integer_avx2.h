@@ -11,7 +11,7 @@ struct Words256 {
   static constexpr int kGroups = 2;
   template <int tokens>
   static constexpr int kRows = tokens > 1 ? 2 : 4;
-  static constexpr int kTokens = 4;
+  static constexpr int kTokens = 8;
 
   static Lanes zero() { return _mm256_setzero_ps(); }
   static Lanes fma(Lanes a, Lanes b, Lanes c) { return _mm256_fmadd_ps(a, b, c); }

@@ -114,8 +114,9 @@ struct NeonDots : NeonGroups {
     for (int i = 0; i < 4; ++i) {
       // Rounded, so that the rest fits a signed byte.
       const int8x8_t high = vrshrn_n_s16(words.val[i], 8);
+      const int16x8_t rest = vsubq_s16(words.val[i], vshlq_n_s16(vmovl_s8(high), 8));
       vst1_s8(bytes + 8 * i, high);
-      vst1_s8(bytes + 32 + 8 * i, vmovn_s16(vsubq_s16(words.val[i], vshll_n_s8(high, 8))));
+      vst1_s8(bytes + 32 + 8 * i, vmovn_s16(rest));
     }
   }
 };

@@ -10,6 +10,19 @@
 
 namespace {
 
+// Twice the two values of each byte of codes.
+struct PairTable {
+  int16_t of[256][2];
+};
+constexpr PairTable kPairs = [] {
+  PairTable table{};
+  for (int byte = 0; byte < 256; ++byte) {
+    table.of[byte][0] = gptoss::cpu::kTwiceE2M1[byte & 15];
+    table.of[byte][1] = gptoss::cpu::kTwiceE2M1[byte >> 4];
+  }
+  return table;
+}();
+
 struct PortableIntegers {
   struct Lanes {
     float part[4];
@@ -19,8 +32,8 @@ struct PortableIntegers {
   };
   static constexpr int kGroups = 1;
   template <int tokens>
-  static constexpr int kRows = 4;
-  static constexpr int kTokens = 2;
+  static constexpr int kRows = 2;
+  static constexpr int kTokens = 8;
   static constexpr int kOperandBytes = 64;
 
   static Lanes zero() { return {}; }
@@ -54,10 +67,7 @@ struct PortableIntegers {
       const int8_t* values = reinterpret_cast<const int8_t*>(p);
       for (int i = 0; i < 32; ++i) w.value[i] = values[i];
     } else {
-      for (int i = 0; i < 16; ++i) {
-        w.value[2 * i] = gptoss::cpu::kTwiceE2M1[p[i] & 15];
-        w.value[2 * i + 1] = gptoss::cpu::kTwiceE2M1[p[i] >> 4];
-      }
+      for (int i = 0; i < 16; ++i) std::memcpy(w.value + 2 * i, kPairs.of[p[i]], 4);
     }
     return w;
   }

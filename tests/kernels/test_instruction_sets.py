@@ -7,9 +7,7 @@ odd shapes runs all of them: MXFP4, q8, bf16, norm, attention over rings and pag
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +16,11 @@ import pytest
 
 from gptoss_metal import Error, _core
 from gptoss_metal.convert import convert
-from tests.native import EXAMPLE, INCLUDES, ROOT, core_sources
+from tests.native import EXAMPLE, INCLUDES, core_sources
 from tests.reference import model as reference
 from tests.reference.checkpoints import write_checkpoint
+
+from .programs import CACHE, EMULATED_ARM, EMULATED_CPUS, LINUX_ARM, ZIG
 
 LENGTH = 90
 TOKENS = np.random.default_rng(11).integers(2, 301, LENGTH).astype(np.int32)
@@ -79,69 +79,30 @@ def test_decoding_agrees_with_the_reference(
     assert worst(rows[0], truth[0]) < 1e-2
 
 
-def check_program(
-    command: list[str | Path], isa: str, model_file: Path, truth: npt.NDArray[np.float64]
-) -> None:
-    """The C example, built for another processor, gives the reference's last logits."""
+@pytest.fixture(scope="module")
+def arm_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The core and the C example, cross-compiled for AArch64."""
+    folder = tmp_path_factory.mktemp("aarch64")
+    example = folder / "next_token.o"
+    command = [*ZIG, "cc", *LINUX_ARM, "-O2", *INCLUDES, "-c", EXAMPLE, "-o", example]
+    subprocess.run(command, check=True, env=os.environ | CACHE)
+    return EMULATED_ARM.compile(folder, [*core_sources("kernels_"), example])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("isa", "cpu"), EMULATED_CPUS.items())
+def test_emulated_arm_agrees_with_the_reference(
+    isa: str, cpu: str, emulator: str, arm_program: Path, model_file: Path,
+    truth: npt.NDArray[np.float64],
+) -> None:  # fmt: skip
+    """The C example gives the reference's last logits, with the best set that the CPU has."""
     tokens = [str(token) for token in TOKENS]
 
     def run(*options: str) -> str:
-        arguments = [*command, *options, model_file, *tokens]
+        arguments = [emulator, "-cpu", cpu, arm_program, *options, model_file, *tokens]
         return subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
 
     assert f"({isa})" in run()
     logits = np.array(run("--all").split(), dtype=np.float32)
     assert np.median(np.abs(logits - truth[-1]) / truth.std()) < 2e-3
     assert int(logits.argmax()) == int(truth[-1].argmax())
-
-
-@pytest.fixture(scope="module")
-def neon_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The core and the C example, cross-compiled for AArch64."""
-    folder = tmp_path_factory.mktemp("neon")
-    zig = [sys.executable, "-m", "ziglang"]
-    target = ["-target", "aarch64-linux-musl", "-O2", *INCLUDES]
-    environment = os.environ | {"ZIG_GLOBAL_CACHE_DIR": str(ROOT / "build" / "zig")}
-    example = folder / "next_token.o"
-    program = folder / "next_token"
-    for command in (
-        [*zig, "cc", *target, "-c", EXAMPLE, "-o", example],
-        [*zig, "c++", *target, "-std=c++20", "-ffp-contract=off", "-DGPTOSS_NEON",
-         *core_sources("avx"), example, "-o", program],
-    ):  # fmt: skip
-        subprocess.run(command, check=True, env=environment)
-    return program
-
-
-@pytest.fixture(scope="module")
-def avx512_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The core and the C example, with AVX-512's intrinsics spelled out in C++."""
-    folder = tmp_path_factory.mktemp("avx512")
-    example = folder / "next_token.o"
-    program = folder / "next_token"
-    stand_in = ROOT / "tests" / "kernels" / "avx512_model"
-    for command in (
-        ["cc", "-O2", *INCLUDES, "-c", EXAMPLE, "-o", example],
-        ["c++", "-std=c++20", "-O2", f"-I{stand_in}", *INCLUDES,
-         *core_sources("avx2", "portable", "neon"), stand_in / "as_portable.cpp", example,
-         "-lpthread", "-o", program],
-    ):  # fmt: skip
-        subprocess.run(command, check=True)
-    return program
-
-
-@pytest.mark.long
-def test_neon_under_emulation(
-    neon_program: Path, model_file: Path, truth: npt.NDArray[np.float64]
-) -> None:
-    emulator = shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
-    if emulator is None:
-        pytest.skip("qemu-aarch64 is not installed. Try: apt-get install qemu-user")
-    check_program([emulator, neon_program], "neon", model_file, truth)
-
-
-@pytest.mark.long
-def test_avx512_in_plain_cpp(
-    avx512_program: Path, model_file: Path, truth: npt.NDArray[np.float64]
-) -> None:
-    check_program([avx512_program], "avx512", model_file, truth)

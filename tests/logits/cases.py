@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from gptoss_metal import Model
+from gptoss_metal import Model, _core
 from gptoss_metal.convert import convert
 from tests.reference import model as reference
 from tests.reference.checkpoints import MASSIVE_TOKENS, write_checkpoint
@@ -111,6 +111,7 @@ class Case:
         self.tokens = shape.tokens()
         self._directory = directory
         self._files: dict[str, Path] = {}
+        self._bfloat16: dict[str, Float64] = {}
 
     @cached_property
     def checkpoint(self) -> Path:
@@ -128,6 +129,15 @@ class Case:
     def ours(self, dense: str, precision: str) -> npt.NDArray[np.float32]:
         """Logits of gptoss-metal, [tokens, vocab]."""
         return Model.load(str(self.file(dense)), precision=precision).logits(self.tokens)
+
+    def ours_with(self, dense: str, isa: str) -> npt.NDArray[np.float32]:
+        """Logits of one instruction set of the CPU, by default precision, [tokens, vocab].
+
+        Raises:
+            Error: this processor lacks the set.
+        """
+        model = _core.Model(str(self.file(dense)), isa=isa)
+        return _core.Session(model).all_logits(self.tokens)
 
     @cached_property
     def published(self) -> Truth:
@@ -166,9 +176,11 @@ class Case:
 
         Those of q8 are dequantized and rounded to bfloat16, which is all that it can hold.
         """
-        self._bfloat16.store(ModelFileWeights(self.file(dense)))
-        return self._bfloat16.logits(self.tokens)
+        if dense not in self._bfloat16:
+            self._bfloat16_model.store(ModelFileWeights(self.file(dense)))
+            self._bfloat16[dense] = self._bfloat16_model.logits(self.tokens)
+        return self._bfloat16[dense]
 
     @cached_property
-    def _bfloat16(self) -> Transformers:
+    def _bfloat16_model(self) -> Transformers:
         return Transformers(self.checkpoint, torch.bfloat16)

@@ -1,0 +1,80 @@
+"""Planted faults: proof that the tests of integer products notice what they are there for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from . import test_products as tests
+from .conftest import SANITIZED, SOURCES
+from .products import Products
+from .programs import CPU, EMULATED_ARM, EMULATED_CPUS, THIS
+
+Check = Callable[[Products], None]
+
+
+def _products(products: Products) -> None:
+    tests.test_products(products, "mxfp4")
+
+
+def _sums(products: Products) -> None:
+    tests.test_sums_are_exact(products, "q8", 192)
+
+
+def _largest(products: Products) -> None:
+    tests.test_largest_sums_of_a_group(products, "q8", 1)
+
+
+def _scales(products: Products) -> None:
+    tests.test_scales_of_mxfp4(products, 0)
+
+
+def _not_a_number(products: Products) -> None:
+    tests.test_not_a_number_stays_in_its_row(products, "q8", float("inf"), 63)
+
+
+FAULTS: dict[str, tuple[str, str, str, str, Check]] = {
+    "two registers of codes change places": (
+        "avx2", "integer_avx2.h", "out[1] = even_bytes(odd);", "out[1] = odd_bytes(even);",
+        _products,
+    ),
+    "products of two are summed in 16 bits": (
+        "avx512", "integer_avx512.h", "_mm512_add_epi32(total", "_mm512_add_epi16(total", _sums,
+    ),
+    "half a step reads what follows the matrix": (
+        "avx512", "integer_avx512.h", "G == 4 ? load(p + 64) : _mm512_setzero_si512()",
+        "load(p + 64)", _sums,
+    ),
+    "the smallest scale is zero": ("avx2", "integer_avx2.h", "0x00400000", "0", _scales),
+    "an infinity is taken for a number": (
+        "portable", "integer_impl.h", "V::sum(check) == 0", "true", _not_a_number,
+    ),
+    "the lower byte does not fit": (
+        "neondot", "integer_neon.h", "vrshrn_n_s16(", "vshrn_n_s16(", _largest,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", FAULTS)
+def test_planted_fault_is_noticed(
+    fault: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    isa, header, old, new, check = FAULTS[fault]
+    text = (CPU / header).read_text()
+    assert text.count(old) == 1
+    changed = tmp_path / "cpu" / header
+    changed.parent.mkdir()
+    changed.write_text(text.replace(old, new))
+    if isa in THIS.sets:
+        products = Products((THIS.compile(tmp_path, SOURCES, [*SANITIZED, f"-I{tmp_path}"]),), isa)
+        if not products.supported:
+            pytest.skip(f"this processor does not run {isa!r} code")
+    else:
+        program = EMULATED_ARM.compile(tmp_path, SOURCES, [f"-I{tmp_path}"])
+        emulator = request.getfixturevalue("emulator")
+        products = Products((emulator, "-cpu", EMULATED_CPUS[isa], program), isa)
+    with pytest.raises(AssertionError):
+        check(products)
