@@ -15,7 +15,7 @@ namespace gptoss {
 namespace {
 
 // Linux maps large pieces of its page cache by one entry each, here of 2 MiB, where address and
-// place in the file agree by that size: then a file in memory costs a hundredth of the page faults
+// place in the file agree by that size: then a file in memory costs a twentieth of the page faults
 // and few misses of the processor's address cache. It is a multiple of Apple Silicon's 16384 too.
 constexpr size_t kStart = size_t{2} << 20;
 constexpr size_t kPage = 16384;
