@@ -36,7 +36,7 @@ typedef struct {
 
 typedef struct {
   int exact;           /* 1: float32 everywhere, on the CPU with sums in one fixed order */
-  int threads;         /* 0: one per processor */
+  int threads;         /* 0: one per core it may use */
   const char* isa;     /* NULL or "": the best instruction set of this processor */
   const char* backend; /* "cpu" or "metal"; NULL or "": metal on an M1 or newer, else cpu */
 } gptoss_model_options;
