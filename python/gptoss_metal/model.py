@@ -101,7 +101,7 @@ class Model:
             path_or_name: a file, or a name of the store: ``gpt-oss-20b``, ``demo``.
             backend: ``metal`` or ``cpu``; None for metal on an M1 or newer, and cpu elsewhere.
             precision: ``default``, or ``exact``, which switches every approximation off.
-            threads: how many to compute with; all cores if None.
+            threads: how many to compute with; one per core it may use if None.
             context: tokens that prompt and answer may have together; the model's maximum if None.
 
         Raises:
