@@ -101,7 +101,8 @@ test-long: test build-metal
 wheel-macos: $(VENV)/.created $(VENV)/.group-test
 	$(BIN)/python packaging/macos/wheel.py dist
 
-lint: build $(VENV)/.group-lint
+# The test group too: mypy reads the packages that the benchmarks use.
+lint: build $(VENV)/.group-lint $(VENV)/.group-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p gptoss_metal
