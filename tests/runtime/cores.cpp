@@ -1,6 +1,6 @@
 // cores ROOT PROCESSOR...   prints how many cores these processors are on, and the limit on
 // processor time, as the files below ROOT have it.
-#include "cpu/cores.h"
+#include "cpu/linux_cores.h"
 
 #include <cstdio>
 #include <cstdlib>

@@ -27,7 +27,7 @@ V1_CPU: Final = "sys/fs/cgroup/cpu,cpuacct"
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = tmp_path_factory.mktemp("cores") / "cores"
-    source = ROOT / "csrc" / "cpu" / "cores.cpp"
+    source = ROOT / "csrc" / "cpu" / "linux_cores.cpp"
     subprocess.run(["c++", "-std=c++20", *INCLUDES, PROGRAM, source, "-o", result], check=True)
     return result
 
