@@ -24,7 +24,8 @@ def run(folder: Path, *faults: tuple[str, str]) -> subprocess.CompletedProcess[s
     source.write_text(text)
     subprocess.run(
         ["c++", "-g", "-O1", "-std=c++20", "-fsanitize=thread", *INCLUDES, PROGRAM, source,
-         POOL.with_name("cores.cpp"), POOL.with_name("linux_cores.cpp"), "-lpthread", "-o", folder / "pool"],
+         POOL.with_name("cores.cpp"), POOL.with_name("linux_cores.cpp"), "-lpthread",
+         "-o", folder / "pool"],
         check=True,
     )  # fmt: skip
     return subprocess.run([folder / "pool"], capture_output=True, text=True, check=False)

@@ -26,7 +26,7 @@ def model_options(command: Command) -> Command:
     """--backend, --precision, --threads, --context."""
     for option in (
         click.option("--context", type=int, help="Tokens of prompt and answer together."),
-        click.option("--threads", type=int, help="CPU threads; by default one per core it may use."),
+        click.option("--threads", type=int, help="By default one per core it may use."),
         click.option(
             "--precision",
             type=click.Choice(["default", "exact"]),
