@@ -68,4 +68,4 @@ def test_exact_logits_are_those_of_transformers(wide: Case) -> None:
 
 @pytest.mark.parametrize("dense", DENSE_TYPES)
 def test_at_least_as_close_as_bfloat16(wide: Case, dense: str) -> None:
-    assert_as_close_as_bfloat16(wide, dense)
+    assert_as_close_as_bfloat16(wide, dense, wide.ours(dense, "default"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import socket
 import subprocess
@@ -50,8 +51,8 @@ class World:
 
     @property
     def abstract_socket(self) -> str:
-        """A unix socket without a file."""
-        return f"gptoss-metal-{os.getpid()}"
+        """A unix socket without a file; no other world's, which may still be closing."""
+        return f"gptoss-metal-{os.getpid()}-{hashlib.sha256(bytes(self.folder)).hexdigest()[:16]}"
 
     def held(self) -> dict[str, object]:
         """What the folder holds: contents, rights and numbers of links."""
