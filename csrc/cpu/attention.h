@@ -60,9 +60,10 @@ class Attention {
 
   int rows(const Tile& tile) const;
   AttentionState state_in(float* buffer, int rows) const;
-  // Adds the tile's positions in blocks [begin, end).
+  // The tile's queries, one row per head and token; rows too many are zero.
   AttentionQueries queries(const Layer& layer, const Tile& tile, Scratch& scratch) const;
   AttentionState sink(const Layer& layer, const Tile& tile, Scratch& scratch) const;
+  // Fills `state` from nothing with what the tile sees of one part of the positions.
   void attend_part(const Layer& layer, const Tile& tile, const AttentionQueries& queries, int part,
                    const AttentionState& state) const;
   void attend(const Layer& layer, const Task& task, Scratch& scratch);

@@ -1,8 +1,8 @@
 // Integer products: q8 and MXFP4 matrices against activations rounded to int16. Included once per
 // instruction set, like kernels_impl.h and under the same rules.
 //
-//   y[r] = scale(x) * sum over groups g of scale(r, g) * D(r, g),   D = sum over k in g of w[k]
-//   a[k]
+//   y[r] = scale(x) * sum over groups g of scale(r, g) * D(r, g)
+//   D(r, g) = sum over k in g of w[r, k] * a[k]
 //
 // where a = round(x / scale(x)) with scale(x) = max |x| / kLargest, and w are the stored int8 (of
 // MXFP4: twice the value, which is whole). D is exact in int32. A rounding of 2^-16 of the largest
