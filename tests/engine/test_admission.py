@@ -151,6 +151,7 @@ def test_who_needs_more_than_there_is_steps_aside(
         engine.submit(replace(each, constraint=gate))
         for each, gate in zip(jobs, gates, strict=True)
     ]
+    assert all(gate.reached.wait(PATIENT) for gate in gates)  # none has a start over the others
     for gate in gates:
         gate.open.set()
     found = [ids(stream) for stream in streams]
