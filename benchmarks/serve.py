@@ -1,11 +1,12 @@
 """How the server holds up when several clients stream at once.
 
-    python -m benchmarks.serve [MODEL | --shape 20b] [--streams N] [--tokens N] [--json]
+    python -m benchmarks.serve [MODEL | --shape 20b] [--streams N] [--rounds N] [--json]
 
-One server process on the CPU backend; each prompt runs alone, then all run together, greedily.
-Reported: whether every stream got the tokens it got alone, total decode tokens per second together
-over one stream's, and the gaps between tokens of a running stream while long prompts arrive,
-beside the time one prefill chunk takes in the same run.
+One server process on the CPU backend. In every round prompts run alone, then all together, then
+alone again, greedily; the speed together is divided by the mean of the two beside it, and the
+median of the rounds is reported with the least and the greatest: a machine's bus may be twice as
+fast a minute later. Every stream must get the tokens it gets alone. Then the gaps between tokens of
+a running stream while long prompts arrive, beside what one prefill chunk takes, before and after.
 """
 
 from __future__ import annotations
@@ -78,45 +79,78 @@ def rate(streams: list[Told]) -> float:
     return total / (end - begin)
 
 
+async def chunk_seconds(client: httpx.AsyncClient, plan: argparse.Namespace, rng: Any) -> float:
+    """Time of one prefill chunk and one token."""
+    prompt = rng.integers(0, VOCAB_WORDS, plan.chunk + 1).tolist()
+    begun = time.perf_counter()
+    await stream(client, prompt, 1)
+    return time.perf_counter() - begun
+
+
 async def gaps(client: httpx.AsyncClient, plan: argparse.Namespace, rng: Any) -> dict[str, float]:
     """A running stream's gaps while prompts of several chunks arrive, and one chunk's own time."""
-    chunk = plan.chunk
-    ids = [rng.integers(0, VOCAB_WORDS, n).tolist() for n in (chunk + 1, plan.prompt)]
-    begun = time.perf_counter()
-    await stream(client, ids[0], 1)
-    chunk_seconds = time.perf_counter() - begun
-    running = asyncio.create_task(stream(client, ids[1], 2 * plan.tokens))
+    before = await chunk_seconds(client, plan, rng)
+    prompt = rng.integers(0, VOCAB_WORDS, plan.prompt).tolist()
+    running = asyncio.create_task(stream(client, prompt, 2 * plan.tokens))
     for _ in range(2):
-        await stream(client, rng.integers(0, VOCAB_WORDS, 2 * chunk + 1).tolist(), 1)
+        await stream(client, rng.integers(0, VOCAB_WORDS, 2 * plan.chunk + 1).tolist(), 1)
     told = await running
+    after = await chunk_seconds(client, plan, rng)
     between = np.diff(told.times)
     return {
-        "chunk_seconds": chunk_seconds,
+        "chunk_seconds": (before + after) / 2,
         "gap_median": float(np.median(between)),
         "gap_p99": float(np.quantile(between, 0.99)),
         "gap_max": float(between.max()),
     }
 
 
+@dataclass
+class Round:
+    """Speeds in tokens per second: of one stream before, of all together, of one stream after."""
+
+    before: float
+    together: float
+    after: float
+
+    @property
+    def alone(self) -> float:
+        """One stream's, at the time of the others."""
+        return (self.before + self.after) / 2
+
+    @property
+    def ratio(self) -> float:
+        """How many times one stream's speed all of them have."""
+        return self.together / self.alone
+
+
 async def measure(url: str, plan: argparse.Namespace) -> dict[str, Any]:
     """Runs everything against one server."""
     rng = np.random.default_rng(0)
     prompts = [rng.integers(0, VOCAB_WORDS, plan.prompt).tolist() for _ in range(plan.streams)]
+    rounds: list[Round] = []
+    same = 0
     async with httpx.AsyncClient(base_url=url) as client:
         await stream(client, prompts[0][:2], 4)  # warms up
-        alone = [await stream(client, prompt, plan.tokens) for prompt in prompts]
-        together = await asyncio.gather(
-            *(stream(client, prompt, plan.tokens) for prompt in prompts)
-        )
+        expected = [(await stream(client, prompt, plan.tokens)).text for prompt in prompts]
+        for number in range(plan.rounds):
+            prompt = prompts[number % plan.streams]
+            before = await stream(client, prompt, plan.tokens)
+            together = await asyncio.gather(
+                *(stream(client, prompt, plan.tokens) for prompt in prompts)
+            )
+            after = await stream(client, prompt, plan.tokens)
+            rounds.append(Round(rate([before]), rate(together), rate([after])))
+            same += sum(text == told.text for text, told in zip(expected, together, strict=True))
         between = await gaps(client, plan, rng)
-    single = statistics.median(rate([told]) for told in alone)
-    many = rate(together)
     return {
         "streams": plan.streams,
-        "same_text": sum(a.text == b.text for a, b in zip(alone, together, strict=True)),
-        "tps_alone": single,
-        "tps_together": many,
-        "ratio": many / single,
+        "same_text": same,
+        "same_text_of": plan.streams * plan.rounds,
+        "tps_alone": statistics.median(each.alone for each in rounds),
+        "tps_together": statistics.median(each.together for each in rounds),
+        "ratio": statistics.median(each.ratio for each in rounds),
+        "ratios": sorted(each.ratio for each in rounds),
         **between,
     }
 
@@ -140,6 +174,7 @@ def main() -> None:
     parser.add_argument("--folder", help="where to write them; a temporary one by default")
     parser.add_argument("--streams", type=int, default=8)
     parser.add_argument("--tokens", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--prompt", type=int, default=24)
     parser.add_argument("--chunk", type=int, default=128)
     parser.add_argument("--json", action="store_true")

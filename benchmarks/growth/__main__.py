@@ -16,6 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.peers.build import say
+from benchmarks.peers.facts import facts_of_run
+from benchmarks.peers.model_file import ModelFile
 from gptoss_metal import _core
 from gptoss_metal.convert import write_random_model
 from gptoss_metal.errors import Error
@@ -24,7 +27,6 @@ from gptoss_metal.store import find
 from . import costs, loading, memory, report
 from .plan import CONTEXTS, GROUPS, MEMORY, SERIES, SHAPES, thread_counts
 from .rounds import Round, Row, measure, rows
-from .shared import ModelFile, facts_of_run, say
 from .speed import Speed
 
 BANDWIDTH_BYTES: Final = 1 << 30
@@ -150,19 +152,19 @@ def main() -> None:
     options = arguments()
     with model_file(options) as path:
         run = Run(path.absolute(), options)
+        facts = _facts(options, run)
+        of_memory: list[memory.Memory] = []
         for group in options.only:
             if group == "threads":
                 run.threads_series()
             elif group == "load":
                 run.load()
-            elif group != MEMORY:
+            elif group == MEMORY:
+                of_memory = memory_series(path.absolute(), options.points or list(CONTEXTS))
+            else:
                 run.speeds(group)
-        of_memory: list[memory.Memory] = []
-        if MEMORY in options.only:
-            of_memory = memory_series(path.absolute(), options.points or list(CONTEXTS))
-    facts = _facts(options, run)
-    if options.json:
-        options.json.write_text(report.as_json(facts, run.rounds, run.rows, of_memory))
+            if options.json:  # after each, so that a run that is cut short leaves what it has
+                options.json.write_text(report.as_json(facts, run.rounds, run.rows, of_memory))
     if options.plot:
         name = f"{facts['shape']}, {run.threads} threads, {run.isa}, {facts['processor']}"
         report.plot(run.rows, of_memory, name, options.plot)

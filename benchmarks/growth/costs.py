@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from benchmarks.peers.shapes import KV_BYTES, MXFP4_BYTES, layer_weights, seen
 from gptoss_metal.config import Config
-
-from .shared import KV_BYTES, MXFP4_BYTES, layer_weights, seen
 
 
 def behind(config: Config, weights: int, depth: int) -> float:

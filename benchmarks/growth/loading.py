@@ -10,11 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from benchmarks.peers.build import say
+from benchmarks.peers.model_file import ModelFile
+from benchmarks.peers.process import warm
 from gptoss_metal import _core
 from gptoss_metal.convert import write_random_model
 
 from .plan import layer_counts
-from .shared import ModelFile, say, warm
 
 MOST_LAYERS: Final = 4
 MOST_VOCABULARY: Final = 20000

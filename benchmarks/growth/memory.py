@@ -14,12 +14,12 @@ from typing import Final
 
 import numpy as np
 
+from benchmarks.peers.build import ROOT
 from gptoss_metal import _core
 from gptoss_metal.benchmark import extra_bytes
 from gptoss_metal.errors import Error
 
 from .cache import PAGE, Cache
-from .shared import ROOT
 
 CHUNK: Final = 512
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from benchmarks.peers.shapes import SHAPES as PEERS_SHAPES
 from gptoss_metal.config import Config
 from gptoss_metal.convert import shape
-
-from .shared import PEERS_SHAPES
 
 SHAPES: Final[dict[str, Config]] = {
     "tiny": PEERS_SHAPES["tiny"],

@@ -8,10 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.peers.summary import Figure
+
 from .memory import Memory
 from .plan import SERIES, Series
 from .rounds import Round, Row
-from .shared import Figure
 
 MB: Final = 1e6
 COLUMNS: Final = 4

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .shared import Figure
+from benchmarks.peers.summary import Figure
 
 
 @dataclass(frozen=True)

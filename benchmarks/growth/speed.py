@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.batch import Batches
 from gptoss_metal import _core
 
 from .cache import Cache
-from .shared import Batches
 
 WARM_UP: Final = 2
 BATCH_PROMPT: Final = 16

@@ -8,9 +8,7 @@ Builds or installs the peers into build/peers, once; see README.md.
 from __future__ import annotations
 
 import argparse
-import datetime
 import os
-import platform
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from typing import Any
 from gptoss_metal.errors import Error
 
 from . import build, contenders, limits, report, rounds, summary
+from .facts import facts_of_run
 from .llama_bench import llama_bench
 from .model_file import ModelFile
 from .same import correlation
@@ -117,27 +116,6 @@ def allowed_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def facts_of_run(shape: str, threads: int) -> dict[str, Any]:
-    """Return when and where this was measured."""
-    return {
-        "when": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "shape": shape,
-        "threads": threads,
-        "processor": processor(),
-        "system": platform.platform(),
-    }
-
-
-def processor() -> str:
-    """Return the processor's name as far as the system tells."""
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

@@ -65,17 +65,8 @@ def mlx(model: Path, threads: int) -> Contender:
     Raises:
         Error: it cannot be installed.
     """
-    python = environment("mlx", MLX_PACKAGES)
-    return Contender(
-        "mlx-lm",
-        " ".join(MLX_PACKAGES),
-        (str(python), "-m", "benchmarks.peers.mlx_worker", str(model), str(threads)),
-        None,
-        tests=SCALED_TESTS,
-        steps=2,
-        rounds=1,
-        note="scaled from 2 layers; prefill from a prompt of 8 tokens",
-    )
+    note = "scaled from 2 layers; prefill from a prompt of 8 tokens"
+    return _scaled("mlx-lm", MLX_PACKAGES, model, threads, 2, note)
 
 
 def transformers(model: Path, threads: int) -> Contender:
@@ -84,14 +75,18 @@ def transformers(model: Path, threads: int) -> Contender:
     Raises:
         Error: it cannot be installed.
     """
-    python = environment("transformers", TORCH_PACKAGES)
+    note = "scaled from 2 layers; made-up bfloat16 weights, 3 times the bytes counted here"
+    return _scaled("transformers", TORCH_PACKAGES, model, threads, 8, note)
+
+
+def _scaled(
+    name: str, packages: list[str], model: Path, threads: int, steps: int, note: str
+) -> Contender:
+    """A program in an environment of its own that runs two layers (scaled.py)."""
+    short = name.removesuffix("-lm")
+    worker = f"benchmarks.peers.{short}_worker"
+    command = (str(environment(short, packages)), "-m", worker, str(model), str(threads))
+    version = " ".join(packages)
     return Contender(
-        "transformers",
-        " ".join(TORCH_PACKAGES),
-        (str(python), "-m", "benchmarks.peers.transformers_worker", str(model), str(threads)),
-        None,
-        tests=SCALED_TESTS,
-        steps=8,
-        rounds=1,
-        note="scaled from 2 layers; made-up bfloat16 weights, 3 times the bytes counted here",
+        name, version, command, None, tests=SCALED_TESTS, steps=steps, rounds=1, note=note
     )

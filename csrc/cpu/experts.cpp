@@ -37,16 +37,6 @@ MatrixRows rows_of(const ExpertMatrices& w, int expert, int first) {
   return {w.blocks + start * 16, w.scales + start, kTileRows, w.cols};
 }
 
-// result[t, 0 .. kTileRows) of rows first ... of one expert.
-void multiply(const Machine& machine, Scratch& scratch, const ExpertMatrices& w, int expert,
-              int first, std::span<const Operand> x, float* result) {
-  float* panel =
-      scratch.panel.reserve(static_cast<size_t>(kTileRows) * static_cast<size_t>(w.cols));
-  machine.product(Storage::mxfp4)
-      .multiply(rows_of(w, expert, first), x.data(), static_cast<int>(x.size()), panel, result,
-                kTileRows);
-}
-
 }  // namespace
 
 void Experts::add(const Machine& machine, ScratchSet& scratch, const Config& config,
@@ -100,7 +90,8 @@ void Experts::gate_up(const Machine& machine, ScratchSet& scratch, const Config&
     const int first = static_cast<int>(item % tiles) * kTileRows;
     Scratch& own = scratch[static_cast<size_t>(thread)];
     float* result = own.result.reserve(static_cast<size_t>(group.count) * kTileRows);
-    multiply(machine, own, w, group.expert, first, group.of(inputs_), result);
+    multiply(machine, own, Storage::mxfp4, rows_of(w, group.expert, first), group.of(inputs_),
+             result);
     const float* bias = w.bias + int64_t{group.expert} * w.rows + first;
     for (int t = 0; t < group.count; ++t) {
       float* out = gated + int64_t{group.first + t} * config.intermediate + first / 2;
@@ -121,7 +112,8 @@ void Experts::down(const Machine& machine, ScratchSet& scratch, const Config& co
     Scratch& own = scratch[static_cast<size_t>(thread)];
     for (const Group& group : groups_) {
       float* result = own.result.reserve(static_cast<size_t>(group.count) * kTileRows);
-      multiply(machine, own, w, group.expert, first, group.of(gated), result);
+      multiply(machine, own, Storage::mxfp4, rows_of(w, group.expert, first), group.of(gated),
+               result);
       const float* bias = w.bias + int64_t{group.expert} * w.rows + first;
       for (int t = 0; t < group.count; ++t) {
         const Assignment& to = assignments_[static_cast<size_t>(group.first + t)];

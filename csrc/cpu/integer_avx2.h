@@ -2,24 +2,19 @@
 #pragma once
 
 #include "cpu/integer_words.h"
+#include "cpu/simd_avx2.h"
 
 namespace {
 
 struct Words256 {
   using Integers = __m256i;
-  using Lanes = __m256;
+  using Floats = Avx2;
+  using Lanes = Floats::Vec;
   static constexpr int kGroups = 2;
   template <int tokens>
   static constexpr int kRows = tokens > 1 ? 2 : 4;
   static constexpr int kTokens = 8;
 
-  static Lanes zero() { return _mm256_setzero_ps(); }
-  static Lanes fma(Lanes a, Lanes b, Lanes c) { return _mm256_fmadd_ps(a, b, c); }
-  static float sum(Lanes a) {
-    __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
-    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
-    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
-  }
   static Lanes to_float(Integers a) { return _mm256_cvtepi32_ps(a); }
   static Integers load(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
   static Integers madd(Integers a, Integers b) { return _mm256_madd_epi16(a, b); }

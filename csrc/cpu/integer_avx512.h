@@ -2,21 +2,20 @@
 #pragma once
 
 #include "cpu/integer_words.h"
+#include "cpu/simd_avx512.h"
 
 namespace {
 
 struct Words512 {
   using Integers = __m512i;
-  using Lanes = __m512;
+  using Floats = Avx512;
+  using Lanes = Floats::Vec;
   static constexpr int kGroups = 4;
   // Accumulators, weights and activations share 32 registers.
   template <int tokens>
   static constexpr int kRows = tokens > 4 ? 2 : 4;
   static constexpr int kTokens = 8;
 
-  static Lanes zero() { return _mm512_setzero_ps(); }
-  static Lanes fma(Lanes a, Lanes b, Lanes c) { return _mm512_fmadd_ps(a, b, c); }
-  static float sum(Lanes a) { return _mm512_reduce_add_ps(a); }
   static Lanes to_float(Integers a) { return _mm512_cvtepi32_ps(a); }
   static Integers load(const void* p) { return _mm512_loadu_si512(p); }
   static Integers madd(Integers a, Integers b) { return _mm512_madd_epi16(a, b); }

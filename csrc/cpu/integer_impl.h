@@ -21,18 +21,18 @@
 
 namespace {
 
+using gptoss::kGroup;
 using gptoss::cpu::MatrixRows;
 using gptoss::cpu::Operand;
 using gptoss::cpu::Storage;
 
-constexpr int kGroupWeights = 32;
 constexpr float kLargest = 32512.0f;  // 127 * 256: both bytes of an activation fit int8
 
 // Over a float vector type V and the integer arithmetic I of an instruction set.
 template <class V, class I>
 struct IntegerBody {
   using Lanes = typename I::Lanes;
-  static constexpr int kStep = I::kGroups * kGroupWeights;  // weights of a row taken together
+  static constexpr int kStep = I::kGroups * kGroup;  // weights of a row taken together
 
   static int64_t operand_bytes(int cols) { return (cols + kStep - 1) / kStep * I::kOperandBytes; }
 
@@ -81,10 +81,8 @@ struct IntegerBody {
     const uint8_t* scales;
 
     Row(const MatrixRows& w, int64_t row)
-        : values(static_cast<const uint8_t*>(w.values) +
-                 row * (w.cols / kGroupWeights) * kGroupBytes),
-          scales(static_cast<const uint8_t*>(w.scales) +
-                 row * (w.cols / kGroupWeights) * kScaleBytes) {}
+        : values(static_cast<const uint8_t*>(w.values) + row * (w.cols / kGroup) * kGroupBytes),
+          scales(static_cast<const uint8_t*>(w.scales) + row * (w.cols / kGroup) * kScaleBytes) {}
     template <int G>
     typename I::Weights weights(int64_t group) const {
       return I::template weights<storage, G>(values + group * kGroupBytes);
@@ -107,7 +105,7 @@ struct IntegerBody {
   // R rows against T operands.
   template <Storage storage, int R, int T, bool prefetch>
   static void tile(const MatrixRows& w, int64_t first, const Operand* x, float* y, int64_t ldy) {
-    const int64_t groups = w.cols / kGroupWeights;
+    const int64_t groups = w.cols / kGroup;
     Lanes total[R][T];
     for (int r = 0; r < R; ++r) {
       for (int t = 0; t < T; ++t) total[r][t] = I::zero();

@@ -14,7 +14,7 @@ namespace {
 
 // What both have in common.
 struct NeonGroups {
-  using Lanes = float32x4_t;
+  using Lanes = Neon::Vec;
   // q8: the first and the last 16 values; MXFP4: the even and the odd ones.
   struct Weights {
     int8x16_t first;
@@ -26,9 +26,9 @@ struct NeonGroups {
   static constexpr int kTokens = 4;
   static constexpr int kOperandBytes = 64;
 
-  static Lanes zero() { return vdupq_n_f32(0); }
-  static Lanes fma(Lanes a, Lanes b, Lanes c) { return vfmaq_f32(c, a, b); }
-  static float sum(Lanes a) { return vaddvq_f32(a); }
+  static Lanes zero() { return Neon::zero(); }
+  static Lanes fma(Lanes a, Lanes b, Lanes c) { return Neon::fma(a, b, c); }
+  static float sum(Lanes a) { return Neon::sum(a); }
 
   template <gptoss::cpu::Storage storage, int>
   static Weights weights(const uint8_t* p) {

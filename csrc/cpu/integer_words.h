@@ -16,7 +16,8 @@ namespace {
 template <class R>
 struct Words {
   using Vec = typename R::Integers;
-  using Lanes = typename R::Lanes;
+  using Floats = typename R::Floats;
+  using Lanes = typename Floats::Vec;
   // Word i of group g in vector v is weight 4 i + v of an MXFP4 group, and weight
   // 2 i + v % 2 + 16 (v / 2) of a q8 one. Activations lie in the same order.
   struct Weights {
@@ -28,9 +29,9 @@ struct Words {
   static constexpr int kRows = R::template kRows<tokens>;
   static constexpr int kTokens = R::kTokens;
 
-  static Lanes zero() { return R::zero(); }
-  static Lanes fma(Lanes a, Lanes b, Lanes c) { return R::fma(a, b, c); }
-  static float sum(Lanes a) { return R::sum(a); }
+  static Lanes zero() { return Floats::zero(); }
+  static Lanes fma(Lanes a, Lanes b, Lanes c) { return Floats::fma(a, b, c); }
+  static float sum(Lanes a) { return Floats::sum(a); }
 
   struct Values {
     Vec words[4];

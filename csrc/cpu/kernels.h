@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "cpu/attention_kernels.h"
+#include "model/group.h"
 
 namespace gptoss::cpu {
 
@@ -14,8 +15,9 @@ constexpr int kStorages = 3;
 
 // Some rows of a stored matrix.
 struct MatrixRows {
-  const void* values;  // bf16 [rows, cols], q8 [rows, cols] or MXFP4 blocks [rows, cols / 32, 16]
-  const void* scales;  // nullptr, f16 [rows, cols / 32] or E8M0 [rows, cols / 32]
+  const void*
+      values;  // bf16 [rows, cols], q8 [rows, cols] or MXFP4 blocks [rows, cols / kGroup, 16]
+  const void* scales;  // nullptr, f16 or E8M0 [rows, cols / kGroup]
   int rows;
   int cols;  // a multiple of 64
 };
@@ -29,11 +31,12 @@ struct Operand {
 // y[t * ldy + r] = sum_k w[r, k] * x[t][k], for one way of storing w. Each sum is formed in one
 // order, whatever `rows`, `tokens` and the place of a token among them are.
 struct Product {
+  bool takes_floats() const { return operand_bytes == nullptr; }
   // Bytes of a prepared vector (64-byte aligned); nullptr where floats are taken as they are.
   int64_t (*operand_bytes)(int cols);
   // Prepares x [cols] and returns the operand's scale.
   float (*prepare)(const float* x, int cols, void* operand);
-  // `panel` is scratch for rows * cols floats.
+  // `panel` is scratch for rows * cols floats where floats are taken as they are.
   void (*multiply)(const MatrixRows& w, const Operand* x, int tokens, float* panel, float* y,
                    int64_t ldy);
 };

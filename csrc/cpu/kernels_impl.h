@@ -12,14 +12,14 @@
 
 namespace {
 
+using gptoss::kGroup;
 using gptoss::cpu::Kernels;
 using gptoss::cpu::kHalfE8M0;
 using gptoss::cpu::kTwiceE2M1;
 using gptoss::cpu::MatrixRows;
 using gptoss::cpu::Operand;
 
-constexpr int kGroupSize = 32;  // values per scale
-constexpr int kTileRows = 4;
+constexpr int kRows = 4;  // of a tile
 // Up to this many tokens, rows of bf16 are multiplied as they are stored; from there on, unpacking
 // them once is cheaper. Results are the same bits.
 constexpr int kDirectTokens = 8;
@@ -91,8 +91,8 @@ struct Body {
   static void tile_rows(const typename Stored::Weight* w, int rows, const Operand* x, int64_t cols,
                         float* y, int64_t ldy) {
     int64_t r = 0;
-    for (; r + kTileRows <= rows; r += kTileRows) {
-      tile<Stored, kTileRows, T>(w + r * cols, x, cols, y + r, ldy);
+    for (; r + kRows <= rows; r += kRows) {
+      tile<Stored, kRows, T>(w + r * cols, x, cols, y + r, ldy);
     }
     for (; r < rows; ++r) tile<Stored, 1, T>(w + r * cols, x, cols, y + r, ldy);
   }
@@ -133,9 +133,9 @@ struct Body {
   }
 
   static void unpack_q8(const int8_t* q8, const uint16_t* scale, float* out, int64_t n) {
-    for (int64_t g = 0; g < n / kGroupSize; ++g) {
+    for (int64_t g = 0; g < n / kGroup; ++g) {
       const Vec s = V::set(V::half(scale[g]));
-      for (int64_t k = g * kGroupSize; k < (g + 1) * kGroupSize; k += W) {
+      for (int64_t k = g * kGroup; k < (g + 1) * kGroup; k += W) {
         V::store(out + k, V::mul(V::load_i8(q8 + k), s));
       }
     }
@@ -146,12 +146,12 @@ struct Body {
   }
 
   static void unpack_mxfp4(const uint8_t* blocks, const uint8_t* scales, float* out, int64_t n) {
-    for (int64_t g = 0; g < n / kGroupSize; ++g) {
+    for (int64_t g = 0; g < n / kGroup; ++g) {
       const float half = kHalfE8M0.value[scales[g]];
-      for (int i = 0; i < kGroupSize / 2; ++i) {
-        const uint8_t codes = blocks[g * (kGroupSize / 2) + i];
-        out[g * kGroupSize + 2 * i] = half * kTwiceE2M1[codes & 15];
-        out[g * kGroupSize + 2 * i + 1] = half * kTwiceE2M1[codes >> 4];
+      for (int i = 0; i < kGroup / 2; ++i) {
+        const uint8_t codes = blocks[g * (kGroup / 2) + i];
+        out[g * kGroup + 2 * i] = half * kTwiceE2M1[codes & 15];
+        out[g * kGroup + 2 * i + 1] = half * kTwiceE2M1[codes >> 4];
       }
     }
   }

@@ -19,15 +19,13 @@ void linear(const Machine& machine, ScratchSet& scratch, Operands& operands, con
   const int64_t tiles = (w.rows + kTileRows - 1) / kTileRows;
   const int tokens = static_cast<int>(y.size());
   const Storage storage = w.bf16 != nullptr ? Storage::bf16 : Storage::q8;
-  const Product& product = machine.product(storage);
-  const Operand* x = operands.prepare(machine, storage, values, tokens, w.cols).data();
+  const std::span<const Operand> x = operands.prepare(machine, storage, values, tokens, w.cols);
   machine.pool.run(tiles, [&](int64_t tile, int thread) {
     const int first = static_cast<int>(tile) * kTileRows;
     const int rows = std::min(kTileRows, w.rows - first);
     Scratch& own = scratch[static_cast<size_t>(thread)];
     float* result = own.result.reserve(y.size() * kTileRows);
-    float* panel = own.panel.reserve(static_cast<size_t>(kTileRows) * static_cast<size_t>(w.cols));
-    product.multiply(rows_of(w, first, rows), x, tokens, panel, result, kTileRows);
+    multiply(machine, own, storage, rows_of(w, first, rows), x, result);
     for (const float* row = result; float* const to : y) {
       float* out = to + first;
       for (int r = 0; r < rows; ++r) {

@@ -6,7 +6,7 @@ std::span<const Operand> Operands::prepare(const Machine& machine, Storage stora
                                            int count, int cols) {
   const Product& product = machine.product(storage);
   rows_.resize(static_cast<size_t>(count));
-  const int64_t bytes = product.operand_bytes == nullptr ? 0 : product.operand_bytes(cols);
+  const int64_t bytes = product.takes_floats() ? 0 : product.operand_bytes(cols);
   uint8_t* prepared = prepared_.reserve(static_cast<size_t>(count * bytes));
   machine.pool.run(count, [&](int64_t t, int) {
     const float* row = x + t * cols;
@@ -19,6 +19,16 @@ std::span<const Operand> Operands::prepare(const Machine& machine, Storage stora
     }
   });
   return rows_;
+}
+
+void multiply(const Machine& machine, Scratch& scratch, Storage storage, const MatrixRows& w,
+              std::span<const Operand> x, float* result) {
+  const Product& product = machine.product(storage);
+  float* panel = nullptr;
+  if (product.takes_floats()) {
+    panel = scratch.panel.reserve(static_cast<size_t>(kTileRows) * static_cast<size_t>(w.cols));
+  }
+  product.multiply(w, x.data(), static_cast<int>(x.size()), panel, result, kTileRows);
 }
 
 }  // namespace gptoss::cpu

@@ -1,4 +1,4 @@
-// Rows of activations, prepared for a product with a matrix (Product::prepare).
+// Products of a matrix with rows of activations, which are prepared for it first.
 #pragma once
 
 #include <span>
@@ -19,5 +19,10 @@ class Operands {
   std::vector<Operand> rows_;
   Buffer<uint8_t> prepared_;
 };
+
+// result[t, r] = w[r] . x[t] (float32 [tokens, kTileRows]) for at most kTileRows rows of a matrix
+// stored as `storage`, whose operands were prepared for that.
+void multiply(const Machine& machine, Scratch& scratch, Storage storage, const MatrixRows& w,
+              std::span<const Operand> x, float* result);
 
 }  // namespace gptoss::cpu

@@ -4,13 +4,14 @@
 #include <string>
 #include <vector>
 
+#include "model/group.h"
+
 namespace gptoss {
 
 class Json;
 
 // Constant in the whole model family.
 constexpr int kHeadDim = 64;
-constexpr int kGroup = 32;  // values per MXFP4 block and per q8 scale
 constexpr int kMaxExperts = 128;
 constexpr int kMaxTopK = 8;
 constexpr float kAttentionScale = 0.125f;  // 1 / sqrt(kHeadDim)
