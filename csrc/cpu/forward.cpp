@@ -9,10 +9,6 @@ namespace gptoss::cpu {
 
 namespace {
 
-constexpr int kTokenTile = 8;  // tokens per item of element-wise work
-
-int tiles(int count, int tile) { return (count + tile - 1) / tile; }
-
 size_t area(int rows, int width) { return static_cast<size_t>(rows) * static_cast<size_t>(width); }
 
 }  // namespace
@@ -99,33 +95,27 @@ std::span<float* const> Forward::rows_of(float* buffer, int count, int width) {
 
 void Forward::norm(const float* weight, int count) {
   float* normed = normed_.reserve(area(count, config_.hidden));
-  machine_.pool.run(tiles(count, kTokenTile), [&](int64_t tile, int) {
-    const int64_t first = tile * kTokenTile;
-    for (int64_t t = first; t < std::min<int64_t>(first + kTokenTile, count); ++t) {
-      machine_.kernels.rms_norm(residual_.get() + t * config_.hidden, weight,
-                                normed + t * config_.hidden, config_.hidden, config_.norm_eps);
-    }
+  machine_.pool.run(count, [&](int64_t t, int) {
+    machine_.kernels.rms_norm(residual_.get() + t * config_.hidden, weight,
+                              normed + t * config_.hidden, config_.hidden, config_.norm_eps);
   });
 }
 
 void Forward::rotate_and_store(const Batch& batch, int layer) {
-  machine_.pool.run(tiles(batch.count(), kTokenTile), [&](int64_t tile, int) {
-    const int first = static_cast<int>(tile) * kTokenTile;
-    for (int t = first; t < std::min(first + kTokenTile, batch.count()); ++t) {
-      const Batch::Row& row = batch.rows()[static_cast<size_t>(t)];
-      KvCache& cache = batch.items()[static_cast<size_t>(row.item)].cache;
-      float* q = qkv_.get() + int64_t{t} * config_.qkv_width();
-      float* k = q + config_.q_width();
-      const float* v = k + config_.kv_width();
-      const float* cosines = cosines_.get() + t * Rope::kPairs;
-      const float* sines = sines_.get() + t * Rope::kPairs;
-      for (int h = 0; h < config_.heads; ++h) {
-        Rope::rotate(q + h * kHeadDim, cosines, sines, kAttentionScale);
-      }
-      for (int h = 0; h < config_.kv_heads; ++h) {
-        Rope::rotate(k + h * kHeadDim, cosines, sines, 1.0f);
-        cache.write(machine_.kernels, layer, row.position, h, k + h * kHeadDim, v + h * kHeadDim);
-      }
+  machine_.pool.run(batch.count(), [&](int64_t t, int) {
+    const Batch::Row& row = batch.rows()[static_cast<size_t>(t)];
+    KvCache& cache = batch.items()[static_cast<size_t>(row.item)].cache;
+    float* q = qkv_.get() + t * config_.qkv_width();
+    float* k = q + config_.q_width();
+    const float* v = k + config_.kv_width();
+    const float* cosines = cosines_.get() + t * Rope::kPairs;
+    const float* sines = sines_.get() + t * Rope::kPairs;
+    for (int h = 0; h < config_.heads; ++h) {
+      Rope::rotate(q + h * kHeadDim, cosines, sines, kAttentionScale);
+    }
+    for (int h = 0; h < config_.kv_heads; ++h) {
+      Rope::rotate(k + h * kHeadDim, cosines, sines, 1.0f);
+      cache.write(machine_.kernels, layer, row.position, h, k + h * kHeadDim, v + h * kHeadDim);
     }
   });
 }
