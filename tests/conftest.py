@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
     os.environ["GPTOSS_METAL_HOME"] = str(folder)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def today() -> Iterator[str]:
+    """The date that prompts state. What the demo model says to questions it was not trained for
+    depends on it, so that a test could pass today and fail tomorrow."""
+    date = "2026-11-25"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gptoss_metal.harmony.render.today", lambda: date)
+        yield date
 
 
 @pytest.fixture(scope="session")

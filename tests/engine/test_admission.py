@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import threading
 from pathlib import Path
 
 import pytest
@@ -126,6 +126,7 @@ def alone(start: Starter, each: Job) -> list[int]:
 @pytest.mark.parametrize("on_disk", [False, True])
 def test_who_needs_more_than_there_is_steps_aside(
     start: Starter,
+    small: Model,
     footprint: Footprint,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -145,15 +146,15 @@ def test_who_needs_more_than_there_is_steps_aside(
     expected = [alone(start, each) for each in jobs]
     budget = 3 * footprint.rings + 6 * footprint.page
     disk = DiskStore(tmp_path, 1 << 30) if on_disk else None
-    engine = start(cache_bytes=budget, disk=disk)
-    gates = [Gate(hold_after=1) for _ in jobs]
-    streams = [
-        engine.submit(replace(each, constraint=gate))
-        for each, gate in zip(jobs, gates, strict=True)
-    ]
-    assert all(gate.reached.wait(PATIENT) for gate in gates)  # none has a start over the others
-    for gate in gates:
-        gate.open.set()
+    submitted = threading.Event()
+
+    def load() -> Model:
+        assert submitted.wait(PATIENT)  # so all three are let in before one runs
+        return small
+
+    engine = start(load, cache_bytes=budget, disk=disk)
+    streams = [engine.submit(each) for each in jobs]
+    submitted.set()
     found = [ids(stream) for stream in streams]
     assert [len(tokens) for tokens in found] == [1024 - 200] * 3
     assert found[0] == expected[0]

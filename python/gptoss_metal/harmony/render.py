@@ -178,6 +178,11 @@ def response_format_text(response_format: Mapping[str, Any] | None) -> str:
     return f"# Response Formats\n\n## {name}\n\n{comment}{text}"
 
 
+def today() -> str:
+    """The date that prompts state, ``YYYY-MM-DD``, here and now."""
+    return datetime.date.today().isoformat()
+
+
 def _system(setting: Setting) -> SystemContent:
     import openai_harmony as oh
 
@@ -186,7 +191,7 @@ def _system(setting: Setting) -> SystemContent:
         model_identity=well_formed(setting.identity),
         reasoning_effort=effort,
         knowledge_cutoff=KNOWLEDGE_CUTOFF,
-        conversation_start_date=setting.date or datetime.date.today().isoformat(),
+        conversation_start_date=setting.date or today(),
     )
     if "browser" in setting.builtins:
         content = content.with_browser_tool()

@@ -7,9 +7,13 @@ import os
 import sqlite3
 import time
 from pathlib import Path
+from typing import Final
 
 from gptoss_metal.server.problem import Problem
 
+LOCKED_SECONDS: Final = 10.0
+"""How long to wait for others. SQLite waits by itself but where several switch a new file to its
+write-ahead log at the same moment."""
 log = logging.getLogger(__name__)
 
 
@@ -56,13 +60,20 @@ def _opened_or_new(path: Path, tables: str) -> sqlite3.Connection:
 
 
 def _opened(path: Path | str, tables: str) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=10, check_same_thread=False)
-    try:
-        database.execute("pragma journal_mode = wal")
-        database.execute("pragma synchronous = normal")
-        database.execute("pragma secure_delete = on")
-        database.executescript(tables)
-    except BaseException:
-        database.close()
-        raise
-    return database
+    end = time.monotonic() + LOCKED_SECONDS
+    while True:
+        database = sqlite3.connect(path, timeout=LOCKED_SECONDS, check_same_thread=False)
+        try:
+            database.execute("pragma journal_mode = wal")
+            database.execute("pragma synchronous = normal")
+            database.execute("pragma secure_delete = on")
+            database.executescript(tables)
+            return database
+        except sqlite3.OperationalError as problem:
+            database.close()
+            if "locked" not in str(problem) or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+        except BaseException:
+            database.close()
+            raise
