@@ -19,6 +19,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import zipfile
 from pathlib import Path
@@ -41,6 +42,22 @@ class Failed(Exception):
     """There is no wheel; the message says why and what to try."""
 
 
+def headers(folder: Path) -> Path:
+    """Returns Python's headers.
+
+    Debian's pyconfig.h only includes one of several by the machine that is compiled for, and knows
+    no Mac: then a folder of links is made whose pyconfig.h is this machine's.
+    """
+    include = Path(sysconfig.get_path("include"))
+    own = include.parent / str(sysconfig.get_config_var("MULTIARCH")) / include.name / "pyconfig.h"
+    if not own.is_file():
+        return include
+    folder.mkdir(parents=True)
+    for header in include.iterdir():
+        (folder / header.name).symlink_to(own if header.name == own.name else header)
+    return folder
+
+
 def build(folder: Path, build_folder: Path) -> Path:
     """Builds the wheel under this machine's name.
 
@@ -59,6 +76,7 @@ def build(folder: Path, build_folder: Path) -> Path:
         f"cmake.define.CMAKE_TOOLCHAIN_FILE={ROOT}/packaging/macos/toolchain.cmake",
         f"cmake.define.ZIG={zig}",
         f"cmake.define.PYTHON_MODULE_EXTENSION={SUFFIX}",
+        f"cmake.define.Python_INCLUDE_DIR={headers(folder / 'include')}",
     ):
         command += ["-C", setting]
     # Two compilers at a time need about a gigabyte.
