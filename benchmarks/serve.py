@@ -41,8 +41,10 @@ class Told:
     tokens: int = 0
 
 
-async def stream(client: httpx.AsyncClient, prompt: list[int], tokens: int) -> Told:
-    """Completes a prompt of ids greedily."""
+async def stream(
+    client: httpx.AsyncClient, prompt: list[int], tokens: int, begun: asyncio.Event | None = None
+) -> Told:
+    """Completes a prompt of ids greedily; `begun` is set when the first text is there."""
     told = Told()
     body = {
         "model": "bench",
@@ -65,6 +67,8 @@ async def stream(client: httpx.AsyncClient, prompt: list[int], tokens: int) -> T
                 if choice["text"]:
                     told.text += choice["text"]
                     told.times.append(time.perf_counter())
+                    if begun is not None:
+                        begun.set()
     return told
 
 
@@ -94,7 +98,9 @@ async def gaps(client: httpx.AsyncClient, plan: argparse.Namespace, rng: Any) ->
     for _ in range(plan.rounds):
         chunks.append(await chunk_seconds(client, plan, rng))
         prompt = rng.integers(0, VOCAB_WORDS, plan.prompt).tolist()
-        running = asyncio.create_task(stream(client, prompt, plan.tokens))
+        begun = asyncio.Event()
+        running = asyncio.create_task(stream(client, prompt, plan.tokens, begun))
+        await begun.wait()
         await stream(client, rng.integers(0, VOCAB_WORDS, plan.chunk + 1).tolist(), 1)
         between += np.diff((await running).times).tolist()
     return {
