@@ -69,11 +69,9 @@ def _opened(path: Path | str, tables: str) -> sqlite3.Connection:
             database.execute("pragma secure_delete = on")
             database.executescript(tables)
             return database
-        except sqlite3.OperationalError as problem:
+        except BaseException as problem:
             database.close()
-            if "locked" not in str(problem) or time.monotonic() > end:
+            locked = isinstance(problem, sqlite3.OperationalError) and "locked" in str(problem)
+            if not locked or time.monotonic() > end:
                 raise
             time.sleep(0.01)
-        except BaseException:
-            database.close()
-            raise
