@@ -4,8 +4,8 @@
 
 One server process on the CPU backend. In every round prompts run alone, then all together, then
 alone again, greedily; the speed together is divided by the mean of the two beside it, and the
-median of the rounds is reported with the least and the greatest: a machine's bus may be twice as
-fast a minute later. Every stream must get the tokens it gets alone. Then the gaps between tokens of
+median of the rounds is reported beside each of them: a machine's bus may be twice as fast a minute
+later. Every stream must get the tokens it gets alone. Then the gaps between tokens of
 a running stream while long prompts arrive, and in turns with them the time of one prefill chunk.
 """
 
@@ -99,9 +99,10 @@ async def gaps(client: httpx.AsyncClient, plan: argparse.Namespace, rng: Any) ->
         chunks.append(await chunk_seconds(client, plan, rng))
         prompt = rng.integers(0, VOCAB_WORDS, plan.prompt).tolist()
         begun = asyncio.Event()
-        running = asyncio.create_task(stream(client, prompt, plan.tokens, begun))
+        running = asyncio.create_task(stream(client, prompt, 2 * plan.tokens, begun))
         await begun.wait()
-        await stream(client, rng.integers(0, VOCAB_WORDS, plan.chunk + 1).tolist(), 1)
+        for _ in range(2):
+            await stream(client, rng.integers(0, VOCAB_WORDS, 2 * plan.chunk + 1).tolist(), 1)
         between += np.diff((await running).times).tolist()
     return {
         "chunk_seconds": statistics.median(chunks),

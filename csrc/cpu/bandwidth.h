@@ -5,8 +5,8 @@
 
 namespace gptoss::cpu {
 
-// Reads `bytes` of fresh memory with `threads` threads (0 = all), several streams each, and
-// returns the best of a few passes in bytes per second.
+// Reads `bytes` of fresh memory with `threads` threads (0 = all), one stream each, and returns
+// the best of a few passes in bytes per second.
 double read_bandwidth(int threads, uint64_t bytes);
 
 }  // namespace gptoss::cpu
