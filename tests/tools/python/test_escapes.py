@@ -56,6 +56,18 @@ class Watch(threading.Thread):
             self.memory = max(self.memory, sum(size for size, _ in sizes))
 
 
+def warm(tool: Python) -> None:
+    """Sets ``x``; a machine so slow that the first cell outlasts its limit gets more turns."""
+    said = []
+    for _ in range(4):
+        said.append(tool.run("x = 41; x").text)
+        assert tool._kernel is not None
+        if tool._kernel.alive and said[-1] == "41":
+            return
+        said.append(tool._kernel.death)
+    raise AssertionError(said)
+
+
 def attacked(attack: Attack, world: World, sandbox: Sandbox) -> Seen:
     """Makes the attempt; afterwards the kernel lives on, or a fresh one takes its place."""
     variables = {
@@ -73,11 +85,11 @@ def attacked(attack: Attack, world: World, sandbox: Sandbox) -> Seen:
     before = world.held()
     tool, watch = Python(SMALL, sandbox), Watch()
     try:
-        tool.run("x = 41")
-        assert tool._kernel is not None
-        work = tool._kernel.place.work
+        warm(tool)
         watch.start()
         output = tool.run(code).text
+        assert tool._kernel is not None
+        work = tool._kernel.place.work
         found = work / "loot"
         loot = found.read_text(errors="replace") if found.is_file() else ""
         seen = Seen(world, work, loot, output, watch.processes, watch.memory, before)
@@ -105,7 +117,7 @@ def test_contained(attack: Attack, world: World) -> None:
     assert not seen.loot, seen.output[-2000:]
     assert world.victim_is_well()
     assert world.held() == seen.before
-    assert not world.heard
+    assert not [kind for kind in world.listeners if world.heard(kind)]
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import select
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +19,8 @@ from gptoss_metal.tools.python.place import CONNECTION, Place
 from gptoss_metal.tools.python.sandbox import INSIDE, Launch
 
 SECRET = "correct horse battery staple"
+LISTEN_SECONDS = 0.1
+"""How long a listener waits: what was sent on this machine is there at once."""
 
 
 @dataclass
@@ -29,14 +31,14 @@ class World:
         folder: files that nobody may read or change.
         victim: a process that has the secret in its environment.
         ports: of the listeners, by kind (``tcp``, ``udp``).
-        heard: what listeners were sent or asked, by kind.
+        listeners: the sockets on which somebody may be heard, by kind.
         inherited: descriptor of an open file with the secret, which children may inherit.
     """
 
     folder: Path
     victim: subprocess.Popen[bytes]
     ports: dict[str, int] = field(default_factory=dict)
-    heard: list[str] = field(default_factory=list)
+    listeners: dict[str, socket.socket] = field(default_factory=dict)
     inherited: int = -1
 
     @property
@@ -62,6 +64,11 @@ class World:
             content = path.read_bytes() if path.is_file() else b""
             found[path.name] = content, status.st_mode, status.st_nlink
         return found
+
+    def heard(self, kind: str) -> bool:
+        """Whether somebody sent the listener something, or asked to."""
+        found, _, _ = select.select([self.listeners[kind]], [], [], LISTEN_SECONDS)
+        return bool(found)
 
     def victim_is_well(self) -> bool:
         """Whether the process runs, and nobody traces it."""
@@ -95,30 +102,13 @@ def open_world(folder: Path) -> Iterator[World]:
             ("abstract", socket.AF_UNIX, socket.SOCK_STREAM, "\0" + world.abstract_socket),
         ):
             listener = stack.enter_context(socket.socket(family, how))
+            world.listeners[kind] = listener
             listener.bind(address)
             if family == socket.AF_INET:
                 world.ports[kind] = listener.getsockname()[1]
             if how == socket.SOCK_STREAM:
                 listener.listen()
-            threading.Thread(target=_listen, args=(listener, kind, world), daemon=True).start()
-            stack.callback(_shut, listener)
         yield world
-
-
-def _listen(listener: socket.socket, kind: str, world: World) -> None:
-    with contextlib.suppress(OSError):
-        while True:
-            if listener.type == socket.SOCK_DGRAM:
-                if not listener.recv(1000):
-                    return
-            else:
-                listener.accept()[0].close()
-            world.heard.append(kind)
-
-
-def _shut(listener: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        listener.shutdown(socket.SHUT_RDWR)
 
 
 @dataclass(frozen=True)
