@@ -143,8 +143,16 @@ struct IntegerBody {
     }
     // Twice the MXFP4 weights were multiplied.
     constexpr float kUnit = storage == Storage::mxfp4 ? 0.5f : 1.0f;
+    float sums[R * T];
+    const auto at = [&](int i) { return total[i % R][i / R]; };
+    constexpr int kFours = R * T / 4 * 4;
+#pragma GCC unroll 4
+    for (int i = 0; i < kFours; i += 4) I::sums(at(i), at(i + 1), at(i + 2), at(i + 3), sums + i);
+#pragma GCC unroll 4
+    for (int i = kFours; i < R * T; ++i) sums[i] = I::sum(at(i));
     for (int t = 0; t < T; ++t) {
-      for (int r = 0; r < R; ++r) y[t * ldy + first + r] = x[t].scale * kUnit * I::sum(total[r][t]);
+      const float scale = x[t].scale * kUnit;
+      for (int r = 0; r < R; ++r) y[t * ldy + first + r] = scale * sums[t * R + r];
     }
   }
 

@@ -29,6 +29,7 @@ struct NeonGroups {
   static Lanes zero() { return Neon::zero(); }
   static Lanes fma(Lanes a, Lanes b, Lanes c) { return Neon::fma(a, b, c); }
   static float sum(Lanes a) { return Neon::sum(a); }
+  static void sums(Lanes a, Lanes b, Lanes c, Lanes d, float* out) { Neon::sums(a, b, c, d, out); }
 
   template <gptoss::cpu::Storage storage, int>
   static Weights weights(const uint8_t* p) {

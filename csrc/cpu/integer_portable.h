@@ -43,6 +43,12 @@ struct PortableIntegers {
     return c;
   }
   static float sum(Lanes a) { return (a.part[0] + a.part[2]) + (a.part[1] + a.part[3]); }
+  static void sums(Lanes a, Lanes b, Lanes c, Lanes d, float* out) {
+    out[0] = sum(a);
+    out[1] = sum(b);
+    out[2] = sum(c);
+    out[3] = sum(d);
+  }
 
   struct Values {
     const int16_t* words;

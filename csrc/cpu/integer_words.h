@@ -32,6 +32,9 @@ struct Words {
   static Lanes zero() { return Floats::zero(); }
   static Lanes fma(Lanes a, Lanes b, Lanes c) { return Floats::fma(a, b, c); }
   static float sum(Lanes a) { return Floats::sum(a); }
+  static void sums(Lanes a, Lanes b, Lanes c, Lanes d, float* out) {
+    Floats::sums(a, b, c, d, out);
+  }
 
   struct Values {
     Vec words[4];

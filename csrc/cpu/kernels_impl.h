@@ -52,7 +52,11 @@ struct Body {
     }
     void store(float* y, int64_t ldy) const {
       for (int t = 0; t < T; ++t) {
-        for (int r = 0; r < R; ++r) y[t * ldy + r] = V::sum(total[r][t]);
+        if constexpr (R == 4) {
+          V::sums(total[0][t], total[1][t], total[2][t], total[3][t], y + t * ldy);
+        } else {
+          for (int r = 0; r < R; ++r) y[t * ldy + r] = V::sum(total[r][t]);
+        }
       }
     }
   };

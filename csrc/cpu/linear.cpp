@@ -24,9 +24,8 @@ void linear(const Machine& machine, ScratchSet& scratch, Operands& operands, con
     const int first = static_cast<int>(tile) * kTileRows;
     const int rows = std::min(kTileRows, w.rows - first);
     Scratch& own = scratch[static_cast<size_t>(thread)];
-    float* result = own.result.reserve(y.size() * kTileRows);
-    multiply(machine, own, storage, rows_of(w, first, rows), x, result);
-    for (const float* row = result; float* const to : y) {
+    const float* row = multiply(machine, own, storage, rows_of(w, first, rows), x);
+    for (float* const to : y) {
       float* out = to + first;
       for (int r = 0; r < rows; ++r) {
         float value = row[r];

@@ -21,14 +21,16 @@ std::span<const Operand> Operands::prepare(const Machine& machine, Storage stora
   return rows_;
 }
 
-void multiply(const Machine& machine, Scratch& scratch, Storage storage, const MatrixRows& w,
-              std::span<const Operand> x, float* result) {
+const float* multiply(const Machine& machine, Scratch& scratch, Storage storage,
+                      const MatrixRows& w, std::span<const Operand> x) {
   const Product& product = machine.product(storage);
   float* panel = nullptr;
   if (product.takes_floats()) {
     panel = scratch.panel.reserve(static_cast<size_t>(kTileRows) * static_cast<size_t>(w.cols));
   }
+  float* result = scratch.result.reserve(x.size() * kTileRows);
   product.multiply(w, x.data(), static_cast<int>(x.size()), panel, result, kTileRows);
+  return result;
 }
 
 }  // namespace gptoss::cpu

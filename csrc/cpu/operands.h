@@ -20,9 +20,9 @@ class Operands {
   Buffer<uint8_t> prepared_;
 };
 
-// result[t, r] = w[r] . x[t] (float32 [tokens, kTileRows]) for at most kTileRows rows of a matrix
-// stored as `storage`, whose operands were prepared for that.
-void multiply(const Machine& machine, Scratch& scratch, Storage storage, const MatrixRows& w,
-              std::span<const Operand> x, float* result);
+// Returns [t, r] = w[r] . x[t] (float32 [tokens, kTileRows]) for at most kTileRows rows of a matrix
+// stored as `storage`, whose operands were prepared for that. It lies in `scratch`.
+const float* multiply(const Machine& machine, Scratch& scratch, Storage storage,
+                      const MatrixRows& w, std::span<const Operand> x);
 
 }  // namespace gptoss::cpu

@@ -34,6 +34,18 @@ struct Avx512 {
     return _mm512_castsi512_ps(_mm512_slli_epi32(biased, 23));
   }
   static float sum(Vec a) { return _mm512_reduce_add_ps(a); }
+  // The sum of each, with its parts added in the order of sum().
+  static void sums(Vec a, Vec b, Vec c, Vec d, float* out) {
+    const Vec ab =
+        _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xEE));
+    const Vec cd =
+        _mm512_add_ps(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xEE));
+    Vec all = _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xDD));
+    all = _mm512_add_ps(all, _mm512_permute_ps(all, 0x4E));
+    all = _mm512_add_ps(all, _mm512_permute_ps(all, 0xB1));
+    const __m512i places = _mm512_castsi128_si512(_mm_setr_epi32(0, 4, 8, 12));
+    _mm_storeu_ps(out, _mm512_castps512_ps128(_mm512_permutexvar_ps(places, all)));
+  }
   static float largest(Vec a) { return _mm512_reduce_max_ps(a); }
   static Vec load_f16(const uint16_t* p) {
     return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));

@@ -33,6 +33,10 @@ struct Neon {
     return vreinterpretq_f32_s32(vshlq_n_s32(biased, 23));
   }
   static float sum(Vec a) { return vaddvq_f32(a); }
+  // The sum of each, with its parts added in the order of sum().
+  static void sums(Vec a, Vec b, Vec c, Vec d, float* out) {
+    vst1q_f32(out, vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d)));
+  }
   static float largest(Vec a) { return vmaxvq_f32(a); }
   static Vec load_f16(const uint16_t* p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
   static void store_f16(uint16_t* p, Vec x) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x))); }

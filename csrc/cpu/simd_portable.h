@@ -57,6 +57,12 @@ struct Portable {
     const float* x = a.lane;
     return ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7]));
   }
+  static void sums(Vec a, Vec b, Vec c, Vec d, float* out) {
+    out[0] = sum(a);
+    out[1] = sum(b);
+    out[2] = sum(c);
+    out[3] = sum(d);
+  }
   static float largest(Vec a) {
     float best = a.lane[0];
     for (int i = 1; i < width; ++i) best = a.lane[i] > best ? a.lane[i] : best;

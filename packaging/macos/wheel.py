@@ -17,6 +17,7 @@ import hashlib
 import importlib
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -52,6 +53,7 @@ def headers(folder: Path) -> Path:
     own = include.parent / str(sysconfig.get_config_var("MULTIARCH")) / include.name / "pyconfig.h"
     if not own.is_file():
         return include
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for header in include.iterdir():
         (folder / header.name).symlink_to(own if header.name == own.name else header)
@@ -76,7 +78,7 @@ def build(folder: Path, build_folder: Path) -> Path:
         f"cmake.define.CMAKE_TOOLCHAIN_FILE={ROOT}/packaging/macos/toolchain.cmake",
         f"cmake.define.ZIG={zig}",
         f"cmake.define.PYTHON_MODULE_EXTENSION={SUFFIX}",
-        f"cmake.define.Python_INCLUDE_DIR={headers(folder / 'include')}",
+        f"cmake.define.Python_INCLUDE_DIR={headers(build_folder / 'python')}",
     ):
         command += ["-C", setting]
     # Two compilers at a time need about a gigabyte.
