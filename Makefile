@@ -83,8 +83,8 @@ test: build $(VENV)/.group-test $(CLIENTS)/.python
 
 test-metal: build build-metal
 	rm -rf $(COVERAGE)
-	$(WITH_METAL) $(BIN)/python -m pytest -m 'not long' tests/softmetal $(WHOLE_MODELS)
-	$(WITH_COVERAGE) $(BIN)/python -m pytest -m 'not long' tests/metal $(addprefix --ignore=,$(WHOLE_MODELS))
+	$(WITH_METAL) $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not long' tests/softmetal $(WHOLE_MODELS)
+	$(WITH_COVERAGE) $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not long' tests/metal $(addprefix --ignore=,$(WHOLE_MODELS))
 	$(WITH_METAL) $(BIN)/python -m tests.metal.coverage $(COVERAGE)
 
 test-clients: build $(VENV)/.group-test $(CLIENTS)/.python $(CLIENTS)/.npm
