@@ -89,9 +89,9 @@ void Experts::gate_up(const Machine& machine, ScratchSet& scratch, const Config&
     const Group& group = groups_[static_cast<size_t>(item / tiles)];
     const int first = static_cast<int>(item % tiles) * kTileRows;
     Scratch& own = scratch[static_cast<size_t>(thread)];
-    const float* result =
-        multiply(machine, own, Storage::mxfp4, rows_of(w, group.expert, first), group.of(inputs_));
     const float* bias = w.bias + int64_t{group.expert} * w.rows + first;
+    const float* result = multiply(machine, own, Storage::mxfp4, rows_of(w, group.expert, first),
+                                   bias, group.of(inputs_));
     for (int t = 0; t < group.count; ++t) {
       float* out = gated + int64_t{group.first + t} * config.intermediate + first / 2;
       machine.kernels.swiglu(result + t * kTileRows, bias, out, kTileRows / 2, config.swiglu_limit);
@@ -110,9 +110,9 @@ void Experts::down(const Machine& machine, ScratchSet& scratch, const Config& co
     const int first = static_cast<int>(tile) * kTileRows;
     Scratch& own = scratch[static_cast<size_t>(thread)];
     for (const Group& group : groups_) {
-      const float* result =
-          multiply(machine, own, Storage::mxfp4, rows_of(w, group.expert, first), group.of(gated));
       const float* bias = w.bias + int64_t{group.expert} * w.rows + first;
+      const float* result = multiply(machine, own, Storage::mxfp4, rows_of(w, group.expert, first),
+                                     bias, group.of(gated));
       for (int t = 0; t < group.count; ++t) {
         const Assignment& to = assignments_[static_cast<size_t>(group.first + t)];
         machine.kernels.add_scaled(result + t * kTileRows, bias, to.weight,

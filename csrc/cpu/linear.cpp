@@ -24,12 +24,13 @@ void linear(const Machine& machine, ScratchSet& scratch, Operands& operands, con
     const int first = static_cast<int>(tile) * kTileRows;
     const int rows = std::min(kTileRows, w.rows - first);
     Scratch& own = scratch[static_cast<size_t>(thread)];
-    const float* row = multiply(machine, own, storage, rows_of(w, first, rows), x);
+    const float* own_bias = bias == nullptr ? nullptr : bias + first;
+    const float* row = multiply(machine, own, storage, rows_of(w, first, rows), own_bias, x);
     for (float* const to : y) {
       float* out = to + first;
       for (int r = 0; r < rows; ++r) {
         float value = row[r];
-        if (bias != nullptr) value += bias[first + r];
+        if (own_bias != nullptr) value += own_bias[r];
         out[r] = residual ? out[r] + value : value;
       }
       row += kTileRows;

@@ -22,7 +22,9 @@ std::span<const Operand> Operands::prepare(const Machine& machine, Storage stora
 }
 
 const float* multiply(const Machine& machine, Scratch& scratch, Storage storage,
-                      const MatrixRows& w, std::span<const Operand> x) {
+                      const MatrixRows& w, const float* bias, std::span<const Operand> x) {
+  constexpr int kLine = 64 / sizeof(float);
+  for (int r = 0; bias != nullptr && r < w.rows; r += kLine) __builtin_prefetch(bias + r);
   const Product& product = machine.product(storage);
   float* panel = nullptr;
   if (product.takes_floats()) {

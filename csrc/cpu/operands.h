@@ -21,8 +21,9 @@ class Operands {
 };
 
 // Returns [t, r] = w[r] . x[t] (float32 [tokens, kTileRows]) for at most kTileRows rows of a matrix
-// stored as `storage`, whose operands were prepared for that. It lies in `scratch`.
+// stored as `storage`, whose operands were prepared for that. It lies in `scratch`. The rows'
+// biases (nullptr if they have none), which are not added, are asked for meanwhile.
 const float* multiply(const Machine& machine, Scratch& scratch, Storage storage,
-                      const MatrixRows& w, std::span<const Operand> x);
+                      const MatrixRows& w, const float* bias, std::span<const Operand> x);
 
 }  // namespace gptoss::cpu
