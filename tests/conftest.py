@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import gptoss_metal
+from tests.dated import DAY
 
 ROOT = Path(__file__).parent.parent
 
@@ -29,12 +30,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def today() -> Iterator[str]:
-    """The date that prompts state. What the demo model says to questions it was not trained for
-    depends on it, so that a test could pass today and fail tomorrow."""
-    date = "2026-11-25"
+    """The date that prompts state, also those of servers that ``tests.running`` starts."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gptoss_metal.harmony.render.today", lambda: date)
-        yield date
+        patch.setattr("gptoss_metal.harmony.render.today", lambda: DAY)
+        yield DAY
 
 
 @pytest.fixture(scope="session")

@@ -53,7 +53,7 @@ class Running:
 
 @contextlib.contextmanager
 def running(*args: str | Path, wait: bool = True, **env: str) -> Iterator[Running]:
-    """Starts ``gptoss-metal serve ARGS --port 0``, and ends it with SIGTERM.
+    """Starts ``gptoss-metal serve ARGS --port 0`` on a fixed day, and ends it with SIGTERM.
 
     Args:
         args: the model first.
@@ -63,7 +63,7 @@ def running(*args: str | Path, wait: bool = True, **env: str) -> Iterator[Runnin
     Raises:
         AssertionError: it did not start, or had to be killed.
     """
-    command = [sys.executable, "-m", "gptoss_metal", "serve", *map(str, args), "--port", "0"]
+    command = [sys.executable, "-m", "tests.dated", "serve", *map(str, args), "--port", "0"]
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
