@@ -114,7 +114,7 @@ async def gaps(client: httpx.AsyncClient, plan: argparse.Namespace, rng: Any) ->
             size = PROMPT_CHUNKS * plan.chunk + 1
             await stream(client, rng.integers(0, VOCAB_WORDS, size).tolist(), 1)
         between += np.diff((await running).times).tolist()
-    same_rank = 1 - 0.01 * len(between) / len(chunks)
+    same_rank = max(0.0, 1 - 0.01 * len(between) / len(chunks))  # 0: chunks are rarer than that
     return {
         "chunk_seconds": statistics.median(chunks),
         "chunk_same_rank": float(np.quantile(chunks, same_rank)),

@@ -20,7 +20,7 @@ from gptoss_metal.tools.python.sandbox import INSIDE, Launch
 
 SECRET = "correct horse battery staple"
 LISTEN_SECONDS = 0.1
-"""How long a listener waits: what was sent on this machine is there at once."""
+"""How long listeners wait: what was sent on this machine is there at once."""
 
 
 @dataclass
@@ -65,10 +65,10 @@ class World:
             found[path.name] = content, status.st_mode, status.st_nlink
         return found
 
-    def heard(self, kind: str) -> bool:
-        """Whether somebody sent the listener something, or asked to."""
-        found, _, _ = select.select([self.listeners[kind]], [], [], LISTEN_SECONDS)
-        return bool(found)
+    def heard(self) -> list[str]:
+        """The kinds of the listeners that somebody sent something, or asked to."""
+        found, _, _ = select.select(self.listeners.values(), [], [], LISTEN_SECONDS)
+        return [kind for kind, listener in self.listeners.items() if listener in found]
 
     def victim_is_well(self) -> bool:
         """Whether the process runs, and nobody traces it."""

@@ -76,7 +76,7 @@ class Attack:
 
 def talks(kind: str) -> Callable[[Seen], bool]:
     """A breach: the listener of that kind hears something."""
-    return lambda seen: seen.world.heard(kind)
+    return lambda seen: kind in seen.world.heard()
 
 
 def has_secret(seen: Seen) -> bool:
