@@ -1,4 +1,4 @@
-// Registers of 512 bits for Words (integer_words.h): AVX-512, with and without VNNI.
+// Registers of 512 bits for Words (integer_words.h): AVX-512.
 #pragma once
 
 #include "cpu/integer_words.h"
@@ -54,20 +54,15 @@ struct Words512 {
   }
   // A byte becomes the exponent: 2^(code - 127). Code 0 is the subnormal 2^-127.
   static Lanes exponents_to_lanes(uint32_t codes) {
+    return _mm512_castsi512_ps(_mm512_max_epu32(exponents(codes), _mm512_set1_epi32(0x00400000)));
+  }
+  // Each byte at the place of a float's exponent.
+  static Integers exponents(uint32_t codes) {
     const __m512i places =
         _mm512_setr_epi32(23, 23, 23, 23, 15, 15, 15, 15, 7, 7, 7, 7, 31, 31, 31, 31);
     const __m512i turned = _mm512_rolv_epi32(_mm512_set1_epi32(static_cast<int>(codes)), places);
-    const __m512i exponents = _mm512_and_si512(turned, _mm512_set1_epi32(0x7F800000));
-    return _mm512_castsi512_ps(_mm512_max_epu32(exponents, _mm512_set1_epi32(0x00400000)));
+    return _mm512_and_si512(turned, _mm512_set1_epi32(0x7F800000));
   }
 };
-
-#if defined(__AVX512VNNI__)
-struct Words512Vnni : Words512 {
-  static Integers add_madd(Integers total, Integers a, Integers b) {
-    return _mm512_dpwssd_epi32(total, a, b);
-  }
-};
-#endif
 
 }  // namespace

@@ -131,7 +131,7 @@ struct IntegerBody {
         const typename I::Values values(static_cast<const uint8_t*>(x[t].values) + at);
 #pragma GCC unroll 4
         for (int r = 0; r < R; ++r) {
-          total[r][t] = I::fma(I::dot(weights[r], values), scale[r], total[r][t]);
+          total[r][t] = I::template add<storage>(total[r][t], weights[r], values, scale[r]);
         }
       }
     };
@@ -141,8 +141,6 @@ struct IntegerBody {
     if constexpr (I::kGroups == 4) {
       if (g < groups) step.template operator()<2>(g);
     }
-    // Twice the MXFP4 weights were multiplied.
-    constexpr float kUnit = storage == Storage::mxfp4 ? 0.5f : 1.0f;
     float sums[R * T];
     const auto at = [&](int i) { return total[i % R][i / R]; };
     constexpr int kFours = R * T / 4 * 4;
@@ -151,8 +149,9 @@ struct IntegerBody {
 #pragma GCC unroll 4
     for (int i = kFours; i < R * T; ++i) sums[i] = I::sum(at(i));
     for (int t = 0; t < T; ++t) {
-      const float scale = x[t].scale * kUnit;
-      for (int r = 0; r < R; ++r) y[t * ldy + first + r] = scale * sums[t * R + r];
+      for (int r = 0; r < R; ++r) {
+        y[t * ldy + first + r] = x[t].scale * (I::template kUnit<storage> * sums[t * R + r]);
+      }
     }
   }
 

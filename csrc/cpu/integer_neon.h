@@ -12,7 +12,8 @@
 
 namespace {
 
-// What both have in common.
+// What both have in common; Self forms the products of a group.
+template <class Self>
 struct NeonGroups {
   using Lanes = Neon::Vec;
   // q8: the first and the last 16 values; MXFP4: the even and the odd ones.
@@ -27,9 +28,16 @@ struct NeonGroups {
   static constexpr int kOperandBytes = 64;
 
   static Lanes zero() { return Neon::zero(); }
-  static Lanes fma(Lanes a, Lanes b, Lanes c) { return Neon::fma(a, b, c); }
   static float sum(Lanes a) { return Neon::sum(a); }
   static void sums(Lanes a, Lanes b, Lanes c, Lanes d, float* out) { Neon::sums(a, b, c, d, out); }
+
+  template <gptoss::cpu::Storage storage>
+  static constexpr float kUnit = storage == gptoss::cpu::Storage::mxfp4 ? 0.5f : 1.0f;
+
+  template <gptoss::cpu::Storage>
+  static Lanes add(Lanes total, const Weights& w, const auto& x, Lanes scale) {
+    return Neon::fma(Self::dot(w, x), scale, total);
+  }
 
   template <gptoss::cpu::Storage storage, int>
   static Weights weights(const uint8_t* p) {
@@ -65,7 +73,8 @@ struct NeonGroups {
   }
 };
 
-struct NeonWords : NeonGroups {
+struct NeonWords : NeonGroups<NeonWords> {
+  using Base = NeonGroups<NeonWords>;
   struct Values {
     int16x8x4_t words;
     explicit Values(const uint8_t* x) : words(vld1q_s16_x4(reinterpret_cast<const int16_t*>(x))) {}
@@ -73,20 +82,20 @@ struct NeonWords : NeonGroups {
 
   static Lanes dot(const Weights& w, const Values& x) {
     int32x4_t total = vdupq_n_s32(0);
-    total = add(total, vmovl_s8(vget_low_s8(w.first)), x.words.val[0]);
-    total = add(total, vmovl_s8(vget_high_s8(w.first)), x.words.val[1]);
-    total = add(total, vmovl_s8(vget_low_s8(w.second)), x.words.val[2]);
-    total = add(total, vmovl_s8(vget_high_s8(w.second)), x.words.val[3]);
+    total = widened(total, vmovl_s8(vget_low_s8(w.first)), x.words.val[0]);
+    total = widened(total, vmovl_s8(vget_high_s8(w.first)), x.words.val[1]);
+    total = widened(total, vmovl_s8(vget_low_s8(w.second)), x.words.val[2]);
+    total = widened(total, vmovl_s8(vget_high_s8(w.second)), x.words.val[3]);
     return vcvtq_f32_s32(total);
   }
 
   template <gptoss::cpu::Storage storage>
   static void pack(const int16_t* a, uint8_t* out) {
-    vst1q_s16_x4(reinterpret_cast<int16_t*>(out), ordered<storage>(a));
+    vst1q_s16_x4(reinterpret_cast<int16_t*>(out), Base::ordered<storage>(a));
   }
 
  private:
-  static int32x4_t add(int32x4_t total, int16x8_t w, int16x8_t x) {
+  static int32x4_t widened(int32x4_t total, int16x8_t w, int16x8_t x) {
     total = vmlal_s16(total, vget_low_s16(w), vget_low_s16(x));
     return vmlal_high_s16(total, w, x);
   }
@@ -94,7 +103,8 @@ struct NeonWords : NeonGroups {
 
 #if defined(__ARM_FEATURE_DOTPROD)
 // Operand: the high bytes that meet Weights::first and ::second, then the low bytes.
-struct NeonDots : NeonGroups {
+struct NeonDots : NeonGroups<NeonDots> {
+  using Base = NeonGroups<NeonDots>;
   struct Values {
     int8x16x4_t bytes;
     explicit Values(const uint8_t* x) : bytes(vld1q_s8_x4(reinterpret_cast<const int8_t*>(x))) {}
@@ -110,7 +120,7 @@ struct NeonDots : NeonGroups {
 
   template <gptoss::cpu::Storage storage>
   static void pack(const int16_t* a, uint8_t* out) {
-    const int16x8x4_t words = ordered<storage>(a);
+    const int16x8x4_t words = Base::ordered<storage>(a);
     int8_t* bytes = reinterpret_cast<int8_t*>(out);
     for (int i = 0; i < 4; ++i) {
       // Rounded, so that the rest fits a signed byte.

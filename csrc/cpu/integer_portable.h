@@ -37,11 +37,6 @@ struct PortableIntegers {
   static constexpr int kOperandBytes = 64;
 
   static Lanes zero() { return {}; }
-  // Two roundings; nothing relies on a fused one.
-  static Lanes fma(Lanes a, Lanes b, Lanes c) {
-    for (int j = 0; j < 4; ++j) c.part[j] += a.part[j] * b.part[j];
-    return c;
-  }
   static float sum(Lanes a) { return (a.part[0] + a.part[2]) + (a.part[1] + a.part[3]); }
   static void sums(Lanes a, Lanes b, Lanes c, Lanes d, float* out) {
     out[0] = sum(a);
@@ -55,15 +50,18 @@ struct PortableIntegers {
     explicit Values(const uint8_t* x) : words(reinterpret_cast<const int16_t*>(x)) {}
   };
 
-  static Lanes dot(const Weights& w, const Values& x) {
+  template <gptoss::cpu::Storage storage>
+  static constexpr float kUnit = storage == gptoss::cpu::Storage::mxfp4 ? 0.5f : 1.0f;
+
+  template <gptoss::cpu::Storage>
+  static Lanes add(Lanes total, const Weights& w, const Values& x, Lanes scale) {
     const int16_t* a = x.words;
-    Lanes result;
     for (int j = 0; j < 4; ++j) {
-      int32_t total = 0;
-      for (int i = 8 * j; i < 8 * j + 8; ++i) total += int32_t{w.value[i]} * a[i];
-      result.part[j] = static_cast<float>(total);
+      int32_t part = 0;
+      for (int i = 8 * j; i < 8 * j + 8; ++i) part += int32_t{w.value[i]} * a[i];
+      total.part[j] += static_cast<float>(part) * scale.part[j];
     }
-    return result;
+    return total;
   }
 
   template <gptoss::cpu::Storage storage, int>

@@ -30,7 +30,6 @@ struct Words {
   static constexpr int kTokens = R::kTokens;
 
   static Lanes zero() { return Floats::zero(); }
-  static Lanes fma(Lanes a, Lanes b, Lanes c) { return Floats::fma(a, b, c); }
   static float sum(Lanes a) { return Floats::sum(a); }
   static void sums(Lanes a, Lanes b, Lanes c, Lanes d, float* out) {
     Floats::sums(a, b, c, d, out);
@@ -47,6 +46,14 @@ struct Words {
     Vec total = R::madd(w.words[0], x.words[0]);
     for (int i = 1; i < 4; ++i) total = R::add_madd(total, w.words[i], x.words[i]);
     return R::to_float(total);
+  }
+
+  template <gptoss::cpu::Storage storage>
+  static constexpr float kUnit = storage == gptoss::cpu::Storage::mxfp4 ? 0.5f : 1.0f;
+
+  template <gptoss::cpu::Storage>
+  static Lanes add(Lanes total, const Weights& w, const Values& x, Lanes scale) {
+    return Floats::fma(dot(w, x), scale, total);
   }
 
   template <gptoss::cpu::Storage storage, int G>

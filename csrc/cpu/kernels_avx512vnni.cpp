@@ -1,5 +1,5 @@
-#include "cpu/integer_avx512.h"
 #include "cpu/integer_impl.h"
+#include "cpu/integer_vnni.h"
 #include "cpu/kernel_sets.h"
 #include "cpu/kernels_impl.h"
 #include "cpu/simd_avx512.h"
@@ -8,7 +8,7 @@ namespace gptoss::cpu {
 
 const Kernels& avx512vnni_kernels() {
   static constexpr Kernels kernels =
-      Body<Avx512>::kernels<IntegerBody<Avx512, Words<Words512Vnni>>>("avx512vnni");
+      Body<Avx512>::kernels<IntegerBody<Avx512, VnniWords>>("avx512vnni");
   return kernels;
 }
 

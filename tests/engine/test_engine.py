@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gptoss_metal import Error, Model, Sampling
-from gptoss_metal.engine import Engine, Job
+from gptoss_metal.engine import Engine, Job, Limits
 from tests.engine.conftest import Starter
 from tests.engine.jobs import GREEDY, PATIENT, Gate, ids, job, prompt
 
@@ -89,7 +89,7 @@ def test_no_limit_fills_the_context(start: Starter) -> None:
     assert stream.progress.finish_reason == "length"
 
 
-def test_between_two_tokens_at_most_one_piece_is_computed(start: Starter) -> None:
+def test_between_two_tokens_at_most_half_a_chunk_is_computed(start: Starter) -> None:
     """By the log of steps: the bound does not depend on the machine's speed."""
     engine = start(slots=6)
     gate = Gate(hold_after=2)
@@ -106,11 +106,25 @@ def test_between_two_tokens_at_most_one_piece_is_computed(start: Starter) -> Non
     last = max(at for at, step in enumerate(steps) if decoder in step.decoded)
     held = [step for step in steps[first : last + 1] if decoder not in step.decoded]
     assert len(held) <= 4  # while the gate was closed, prompts had the device
-    for step in steps:
-        assert sum(end - begin for _, begin, end in step.prefilled) <= 64
+    for step in steps[first:]:
+        assert sum(end - begin for _, begin, end in step.prefilled) <= 32
         for _, begin, end in step.prefilled:
             assert begin < end
-            assert end % 64 == 0 or end in (20, 900)
+            assert end % 32 == 0 or end == 900
+
+
+def test_without_streams_whole_chunks_are_computed(start: Starter) -> None:
+    engine = start()
+    assert len(ids(engine.submit(job(200, 1)))) == 1
+    pieces = [step.prefilled for step in engine.recent_steps()]
+    assert pieces == [((1, 0, 64),), ((1, 64, 128),), ((1, 128, 192),), ((1, 192, 200),)]
+
+
+def test_prompts_are_divided_for_streams_only_where_bits_stay_the_same() -> None:
+    assert Limits().chunk_beside_on("cpu") == 64
+    assert Limits(chunk=7).chunk_beside_on("cpu") == 4
+    assert Limits(chunk=1).chunk_beside_on("cpu") == 1
+    assert Limits().chunk_beside_on("metal") == 512
 
 
 def test_prompts_take_turns(start: Starter) -> None:
@@ -138,7 +152,7 @@ def test_short_prompts_share_a_step(start: Starter) -> None:
     first = engine.submit(job(64, 2, constraint=gate))
     assert gate.reached.wait(PATIENT)
     with engine._desk.changed:  # so that all are there before the thread looks again
-        streams = [engine.submit(job(20, 2, seed=n)) for n in range(1, 6)]
+        streams = [engine.submit(job(10, 2, seed=n)) for n in range(1, 6)]
     gate.open.set()
     for stream in (first, *streams):
         assert len(ids(stream)) == 2

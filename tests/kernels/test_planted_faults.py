@@ -27,6 +27,10 @@ def _scales(products: Products) -> None:
     tests.test_scales_of_mxfp4(products, 0)
 
 
+def _no_number(products: Products) -> None:
+    tests.test_scale_of_mxfp4_that_is_no_number(products)
+
+
 def _order(products: Products) -> None:
     tests.test_results_do_not_depend_on_what_else_is_computed(products, "q8", 192)
 
@@ -48,6 +52,13 @@ FAULTS: dict[str, tuple[str, str, str, str, Check]] = {
         "load(p + 64)", _sums,
     ),
     "the smallest scale is zero": ("avx2", "integer_avx2.h", "0x00400000", "0", _scales),
+    "sums do not start where they are taken to": (
+        "avx512vnni", "integer_vnni.h", "_mm512_sub_ps(_mm512_castsi512_ps(sum), scale)",
+        "_mm512_castsi512_ps(sum)", _scales,
+    ),
+    "a scale that is no number reaches the sign": (
+        "avx512vnni", "integer_vnni.h", "_mm512_adds_epi16", "_mm512_add_epi16", _no_number,
+    ),
     "what is no number is taken for one": (
         "portable", "integer_impl.h", "V::sum(check) == 0", "true", _not_a_number,
     ),

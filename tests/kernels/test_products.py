@@ -121,14 +121,30 @@ def test_scales_of_mxfp4(products: Products, code: int) -> None:
     assert_products(products(mixed, x), mixed, x)
 
 
-def test_largest_scale_of_mxfp4(products: Products) -> None:
-    """Code 254, 2^127, beside weights of zero changes nothing."""
-    rng = np.random.default_rng(254)
+@pytest.mark.parametrize("code", [253, 254])
+def test_largest_scale_of_mxfp4(products: Products, code: int) -> None:
+    """2^126 and 2^127 beside weights of zero change nothing; only where 2^127 does not fit the
+    arithmetic it is no number, and so nothing that could be taken for a result."""
+    rng = np.random.default_rng(code)
     x = random_vectors(rng, 2, 128)
     codes = rng.integers(0, 16, (5, 128))
     codes[:, :32] = 0
-    matrix = mxfp4(codes, [254, 127, 127, 127])
-    assert_products(products(matrix, x), matrix, x)
+    matrix = mxfp4(codes, [code, 127, 127, 127])
+    y = products(matrix, x)
+    if code == 254 and products.isa == "avx512vnni":
+        assert np.isnan(y).all()
+    else:
+        assert_products(y, matrix, x)
+
+
+def test_scale_of_mxfp4_that_is_no_number(products: Products) -> None:
+    """Code 255 is NaN: all rows and tokens that meet it show it, also beside weights of zero."""
+    rng = np.random.default_rng(255)
+    x = random_vectors(rng, 5, 128)
+    codes = rng.integers(0, 16, (5, 128))
+    codes[1, 32:64] = 0
+    matrix = mxfp4(codes, [127, 255, 127, 127])
+    assert not np.isfinite(products(matrix, x)).any()
 
 
 @pytest.mark.parametrize("bits", [0x0000, 0x0001, 0x0200, 0x03FF, 0x0400, 0x3C00, 0x7BFF])

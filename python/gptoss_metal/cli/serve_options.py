@@ -57,8 +57,8 @@ def engine_options(command: Command) -> Command:
         click.option(
             "--chunk",
             type=click.IntRange(1),
-            help="Prompt tokens computed between two tokens of running answers; by default 128 on "
-            "a CPU and 512 on a GPU.",
+            help="The most prompt tokens computed at once; by default 128 on a CPU, where running "
+            "answers wait for half of that, and 512 on a GPU.",
         ),
         click.option(
             "--queue",

@@ -28,13 +28,14 @@ class Batch:
     """Runs sequences of one loaded model together; used by the engine's thread alone.
 
     Each step is one forward pass: one token of every sequence that decodes, and pieces of prompts.
-    So between two tokens of a stream at most one chunk of prompt tokens is computed.
+    So between two tokens of a stream at most `chunk_beside` prompt tokens are computed.
 
     Args:
         model: computes.
         facts: bounds.
         prefixes: what was computed before.
         chunk: the most prompt tokens of a step.
+        chunk_beside: the most of a step that streams wait for.
         counters: what to count.
         steps: where steps are noted.
     """
@@ -45,6 +46,7 @@ class Batch:
         facts: Facts,
         prefixes: Prefixes,
         chunk: int,
+        chunk_beside: int,
         counters: Counters,
         steps: Steps,
     ) -> None:
@@ -54,7 +56,7 @@ class Batch:
         """Those that gave their memory to others, to go on before anybody else is let in."""
         self._model = model
         self._admission = Admission(model, facts, prefixes, chunk)
-        self._prompts = Prompts(prefixes, chunk)
+        self._prompts = Prompts(prefixes, chunk, chunk_beside)
         self._prefixes = prefixes
         self._chunk = chunk
         self._counters = counters
@@ -85,7 +87,8 @@ class Batch:
         decoding = [s for s in self.running if s.decodes and self._has_memory(s)]
         starved = any(s.decodes and s not in decoding for s in self.running)
         went_on = not starved and self._take_back()
-        pieces = self._prompts.next(self.running, self._steps.count + 1)
+        beside = any(not s.prefilling for s in self.running)
+        pieces = self._prompts.next(self.running, self._steps.count + 1, beside=beside)
         work: list[Work] = [(s, s.work()) for s in decoding] + pieces
         if not work:
             return chose or went_on or self._give_up_one()

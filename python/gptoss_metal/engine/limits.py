@@ -9,6 +9,8 @@ from gptoss_metal.errors import Error
 
 CHUNKS: Final = {"cpu": 128, "metal": 512}
 """Prompt tokens of a step. At 20b shape the CPU is as fast with 128 as with 512 (docs/SPEED.md)."""
+DIVISIBLE: Final = {"cpu": True, "metal": False}
+"""Whether a prompt's results are the same bits however it is divided."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,7 @@ class Limits:
     Attributes:
         slots: sequences computed at the same time.
         queue: requests that may wait for a slot; one more is refused with Busy.
-        chunk: prompt tokens computed between two tokens of a running stream, at most; None for
-            what suits the backend.
+        chunk: prompt tokens computed at once, at most; None for what suits the backend.
         cache_bytes: memory for keys and values of running sequences and of the prefix cache; None
             for what the machine has left beside the model.
         keep_alive: seconds without work after which the model is unloaded; negative for never.
@@ -50,6 +51,15 @@ class Limits:
     def chunk_on(self, backend: str) -> int:
         """The chunk on a backend: as long as it makes prefill faster there, and no longer."""
         return self.chunk or CHUNKS[backend]
+
+    def chunk_beside_on(self, backend: str) -> int:
+        """The most prompt tokens of a step that running streams wait for.
+
+        Half a chunk where that does not change results: the gap between two tokens is half as long
+        and prefill hardly slower (docs/SPEED.md).
+        """
+        chunk = self.chunk_on(backend)
+        return (chunk + 1) // 2 if DIVISIBLE[backend] else chunk
 
     def _check(self, name: str, value: int | None, least: int) -> None:
         if value is not None and value < least:

@@ -47,7 +47,8 @@ class Loaded:
         chunk = limits.chunk_on(core.backend)
         self.facts = _facts(model, limits, chunk)
         self.prefixes = Prefixes(core, _archive(disk, core), changed, counters)
-        self.batch = Batch(core, self.facts, self.prefixes, chunk, counters, steps)
+        beside = limits.chunk_beside_on(core.backend)
+        self.batch = Batch(core, self.facts, self.prefixes, chunk, beside, counters, steps)
 
     @property
     def cache_bytes(self) -> int:

@@ -17,7 +17,8 @@ class Plan:
     """The pieces in which a prompt is computed.
 
     They end at multiples of the chunk, counted from the start of the sequence, and where a prefix
-    is kept. So they depend on the prompt alone, not on what else runs or what was cached.
+    is kept. So they depend on the prompt alone, not on what else runs or what was cached; where
+    results do not depend on them, a piece may be divided further (Prompts).
 
     Args:
         length: of the prompt in tokens.

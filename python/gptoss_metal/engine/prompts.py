@@ -17,13 +17,16 @@ class Prompts:
     Args:
         prefixes: what others have computed.
         chunk: the most prompt tokens of a step.
+        chunk_beside: the most of a step that streams wait for. Where it is less, pieces of a plan
+            are divided.
     """
 
-    def __init__(self, prefixes: Prefixes, chunk: int) -> None:
+    def __init__(self, prefixes: Prefixes, chunk: int, chunk_beside: int) -> None:
         self._prefixes = prefixes
         self._chunk = chunk
+        self._chunk_beside = chunk_beside
 
-    def next(self, running: Iterable[Sequence], now: int) -> list[Work]:
+    def next(self, running: Iterable[Sequence], now: int, *, beside: bool) -> list[Work]:
         """The pieces of the next step, of those whose turns are the longest ago.
 
         A prompt is left out while another one computes what both begin with.
@@ -31,17 +34,20 @@ class Prompts:
         Args:
             running: all sequences.
             now: the number of the step.
+            beside: whether streams wait for it.
         """
         prompts = sorted((s for s in running if s.prefilling), key=lambda s: s.turn)
         pieces: list[Work] = []
-        room = self._chunk
+        room = self._chunk_beside if beside else self._chunk
         for sequence in prompts:
             if any(_computes_for(other, sequence) for other in prompts):
                 continue
             self._go_on_from_stored(sequence)
             piece = sequence.work()
             if len(piece) > room:
-                break
+                if pieces:
+                    break
+                piece = piece[:room]
             room -= len(piece)
             sequence.turn = now
             pieces.append((sequence, piece))
