@@ -12,7 +12,8 @@
 // twice as fast and fail the yardstick (DESIGN: not worse than bf16).
 //
 // D is formed in four parts, 8 weights each, and every part has a float32 accumulator of its own:
-// a vector of I::kGroups groups is added by one conversion and one fma.
+// a vector of I::kGroups groups is added as one, scaled. I::kUnit is what accumulators count in:
+// they may be a power of two away, and for MXFP4 twice the weights were multiplied.
 #pragma once
 
 #include <cstdint>

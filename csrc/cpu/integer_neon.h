@@ -12,8 +12,7 @@
 
 namespace {
 
-// What both have in common; Self forms the products of a group.
-template <class Self>
+// What both have in common.
 struct NeonGroups {
   using Lanes = Neon::Vec;
   // q8: the first and the last 16 values; MXFP4: the even and the odd ones.
@@ -33,11 +32,6 @@ struct NeonGroups {
 
   template <gptoss::cpu::Storage storage>
   static constexpr float kUnit = storage == gptoss::cpu::Storage::mxfp4 ? 0.5f : 1.0f;
-
-  template <gptoss::cpu::Storage>
-  static Lanes add(Lanes total, const Weights& w, const auto& x, Lanes scale) {
-    return Neon::fma(Self::dot(w, x), scale, total);
-  }
 
   template <gptoss::cpu::Storage storage, int>
   static Weights weights(const uint8_t* p) {
@@ -73,8 +67,7 @@ struct NeonGroups {
   }
 };
 
-struct NeonWords : NeonGroups<NeonWords> {
-  using Base = NeonGroups<NeonWords>;
+struct NeonWords : NeonGroups {
   struct Values {
     int16x8x4_t words;
     explicit Values(const uint8_t* x) : words(vld1q_s16_x4(reinterpret_cast<const int16_t*>(x))) {}
@@ -89,9 +82,14 @@ struct NeonWords : NeonGroups<NeonWords> {
     return vcvtq_f32_s32(total);
   }
 
+  template <gptoss::cpu::Storage>
+  static Lanes add(Lanes total, const Weights& w, const Values& x, Lanes scale) {
+    return Neon::fma(dot(w, x), scale, total);
+  }
+
   template <gptoss::cpu::Storage storage>
   static void pack(const int16_t* a, uint8_t* out) {
-    vst1q_s16_x4(reinterpret_cast<int16_t*>(out), Base::ordered<storage>(a));
+    vst1q_s16_x4(reinterpret_cast<int16_t*>(out), ordered<storage>(a));
   }
 
  private:
@@ -103,8 +101,7 @@ struct NeonWords : NeonGroups<NeonWords> {
 
 #if defined(__ARM_FEATURE_DOTPROD)
 // Operand: the high bytes that meet Weights::first and ::second, then the low bytes.
-struct NeonDots : NeonGroups<NeonDots> {
-  using Base = NeonGroups<NeonDots>;
+struct NeonDots : NeonGroups {
   struct Values {
     int8x16x4_t bytes;
     explicit Values(const uint8_t* x) : bytes(vld1q_s8_x4(reinterpret_cast<const int8_t*>(x))) {}
@@ -118,9 +115,14 @@ struct NeonDots : NeonGroups<NeonDots> {
     return vcvtq_f32_s32(vaddq_s32(vshlq_n_s32(high, 8), low));
   }
 
+  template <gptoss::cpu::Storage>
+  static Lanes add(Lanes total, const Weights& w, const Values& x, Lanes scale) {
+    return Neon::fma(dot(w, x), scale, total);
+  }
+
   template <gptoss::cpu::Storage storage>
   static void pack(const int16_t* a, uint8_t* out) {
-    const int16x8x4_t words = Base::ordered<storage>(a);
+    const int16x8x4_t words = ordered<storage>(a);
     int8_t* bytes = reinterpret_cast<int8_t*>(out);
     for (int i = 0; i < 4; ++i) {
       // Rounded, so that the rest fits a signed byte.
