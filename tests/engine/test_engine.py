@@ -157,7 +157,7 @@ def test_short_prompts_share_a_step(start: Starter) -> None:
     for stream in (first, *streams):
         assert len(ids(stream)) == 2
     counts = [len(step.prefilled) for step in engine.recent_steps() if step.prefilled]
-    assert sorted(counts) in ([1, 2, 3], [1, 1, 1, 3], [1, 1, 2, 2])
+    assert sorted(counts) in ([1, 5], [1, 2, 3], [1, 1, 1, 3], [1, 1, 2, 2])
 
 
 def test_from_asyncio(start: Starter) -> None:
