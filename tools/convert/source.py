@@ -111,7 +111,7 @@ def stored_chunks(
     """Yield (tensor of the model file, its next elements) for one weight, in small slices.
 
     Raises:
-        Error: a value is not finite, does not fit its format, or a block scale is 255.
+        Error: a value is not finite, does not fit its format, or a block scale is 254 or 255.
     """
     for entry in entries:
         for values in entry.slices():
@@ -122,8 +122,11 @@ def _stored(
     weight: Weight, entry: Entry, values: NDArray[Any], dense: str
 ) -> Iterator[tuple[str, NDArray[Any]]]:
     if weight.kind in ("blocks", "scales"):
-        if weight.kind == "scales" and values.max() == 255:
-            raise failure(f"{entry} has a scale byte 255, which means NaN", "a sound checkpoint")
+        if weight.kind == "scales" and (scale := int(values.max())) >= 254:
+            meaning = "NaN" if scale == 255 else "2^127: products would overflow"
+            raise failure(
+                f"{entry} has a scale byte {scale}, which means {meaning}", "a sound checkpoint"
+            )
         yield weight.name, values
         return
     if not all_finite(values):
