@@ -77,14 +77,21 @@ async def stream(
 
 
 def rate(streams: list[Told]) -> float:
-    """Tokens per second while all of them decode: from the last first token to the first end."""
+    """Tokens per second while all of them decode: from the last first token to the first end.
+
+    The sum of the streams' own speeds, each between two of its pieces: tokens of one step arrive
+    one after the other, so to count all streams' up to the moment when one ends leaves some out.
+    """
     begin = max(told.times[0] for told in streams)
     end = min(told.times[-1] for told in streams)
     total = 0.0
     for told in streams:
-        pieces = sum(begin < moment <= end for moment in told.times)
+        inside = [moment for moment in told.times if begin <= moment <= end]
+        if len(inside) < 2:
+            raise SystemExit("[serve] streams hardly overlap. Try: more --tokens.")
+        pieces = (len(inside) - 1) / (inside[-1] - inside[0])
         total += pieces * told.tokens / len(told.times)  # a piece may complete several tokens
-    return total / (end - begin)
+    return total
 
 
 async def chunk_seconds(client: httpx.AsyncClient, plan: argparse.Namespace, rng: Any) -> float:

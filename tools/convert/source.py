@@ -122,10 +122,10 @@ def _stored(
     weight: Weight, entry: Entry, values: NDArray[Any], dense: str
 ) -> Iterator[tuple[str, NDArray[Any]]]:
     if weight.kind in ("blocks", "scales"):
-        if weight.kind == "scales" and (scale := int(values.max())) >= 254:
-            meaning = "NaN" if scale == 255 else "2^127: products would overflow"
+        if weight.kind == "scales" and (largest := int(values.max())) >= 254:
+            meaning = "NaN" if largest == 255 else "2^127: products would overflow"
             raise failure(
-                f"{entry} has a scale byte {scale}, which means {meaning}", "a sound checkpoint"
+                f"{entry} has a scale byte {largest}, which means {meaning}", "a sound checkpoint"
             )
         yield weight.name, values
         return
