@@ -87,8 +87,7 @@ class Batch:
         decoding = [s for s in self.running if s.decodes and self._has_memory(s)]
         starved = any(s.decodes and s not in decoding for s in self.running)
         went_on = not starved and self._take_back()
-        beside = any(not s.prefilling for s in self.running)
-        pieces = self._prompts.next(self.running, self._steps.count + 1, beside=beside)
+        pieces = self._prompts.next(self.running, self._steps.count + 1)
         work: list[Work] = [(s, s.work()) for s in decoding] + pieces
         if not work:
             return chose or went_on or self._give_up_one()

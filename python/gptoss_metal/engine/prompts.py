@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from gptoss_metal.engine.prefixes import Prefixes
 from gptoss_metal.engine.sequence import Sequence, Tokens
@@ -26,7 +26,7 @@ class Prompts:
         self._chunk = chunk
         self._chunk_beside = chunk_beside
 
-    def next(self, running: Iterable[Sequence], now: int, *, beside: bool) -> list[Work]:
+    def next(self, running: Collection[Sequence], now: int) -> list[Work]:
         """The pieces of the next step, of those whose turns are the longest ago.
 
         A prompt is left out while another one computes what both begin with.
@@ -34,11 +34,11 @@ class Prompts:
         Args:
             running: all sequences.
             now: the number of the step.
-            beside: whether streams wait for it.
         """
         prompts = sorted((s for s in running if s.prefilling), key=lambda s: s.turn)
         pieces: list[Work] = []
-        room = self._chunk_beside if beside else self._chunk
+        streams_wait = len(prompts) < len(running)
+        room = self._chunk_beside if streams_wait else self._chunk
         for sequence in prompts:
             if any(_computes_for(other, sequence) for other in prompts):
                 continue
