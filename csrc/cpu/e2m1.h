@@ -4,11 +4,19 @@
 #include <bit>
 #include <cstdint>
 
+#include "cpu/kernels.h"
+
 namespace gptoss::cpu {
 
 // Twice the value of each E2M1 code, so that all are whole.
 alignas(16) inline constexpr int8_t kTwiceE2M1[16] = {0, 1,  2,  3,  4,  6,  8,  12,
                                                       0, -1, -2, -3, -4, -6, -8, -12};
+
+// What integer products count in: of MXFP4 weights, twice the value is multiplied.
+struct WholeWeights {
+  template <Storage storage>
+  static constexpr float kUnit = storage == Storage::mxfp4 ? 0.5f : 1.0f;
+};
 
 // Half the value of each E8M0 scale, 2^(code - 128): the partner of kTwiceE2M1. Codes 0 and 1 are
 // float subnormals; code 255 is NaN. (A plain array: see kernels_impl.h on library templates.)

@@ -13,7 +13,7 @@
 namespace {
 
 // What both have in common.
-struct NeonGroups {
+struct NeonGroups : gptoss::cpu::WholeWeights {
   using Lanes = Neon::Vec;
   // q8: the first and the last 16 values; MXFP4: the even and the odd ones.
   struct Weights {
@@ -29,9 +29,6 @@ struct NeonGroups {
   static Lanes zero() { return Neon::zero(); }
   static float sum(Lanes a) { return Neon::sum(a); }
   static void sums(Lanes a, Lanes b, Lanes c, Lanes d, float* out) { Neon::sums(a, b, c, d, out); }
-
-  template <gptoss::cpu::Storage storage>
-  static constexpr float kUnit = storage == gptoss::cpu::Storage::mxfp4 ? 0.5f : 1.0f;
 
   template <gptoss::cpu::Storage storage, int>
   static Weights weights(const uint8_t* p) {

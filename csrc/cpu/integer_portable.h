@@ -23,7 +23,7 @@ constexpr PairTable kPairs = [] {
   return table;
 }();
 
-struct PortableIntegers {
+struct PortableIntegers : gptoss::cpu::WholeWeights {
   struct Lanes {
     float part[4];
   };
@@ -49,9 +49,6 @@ struct PortableIntegers {
     const int16_t* words;
     explicit Values(const uint8_t* x) : words(reinterpret_cast<const int16_t*>(x)) {}
   };
-
-  template <gptoss::cpu::Storage storage>
-  static constexpr float kUnit = storage == gptoss::cpu::Storage::mxfp4 ? 0.5f : 1.0f;
 
   template <gptoss::cpu::Storage>
   static Lanes add(Lanes total, const Weights& w, const Values& x, Lanes scale) {

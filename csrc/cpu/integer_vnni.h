@@ -18,7 +18,7 @@ struct VnniWords : Words<Words512> {
   static constexpr bool kInMantissa = storage == gptoss::cpu::Storage::mxfp4;
   // MXFP4: a sum, of twice the weights, counts in units of 2^(code - 149).
   template <gptoss::cpu::Storage storage>
-  static constexpr float kUnit = kInMantissa<storage> ? 0x1p21f : 1.0f;
+  static constexpr float kUnit = Base::kUnit<storage> * (kInMantissa<storage> ? 0x1p22f : 1.0f);
 
   // q8: the scales. MXFP4: where sums start, 1.5 * 2^(code - 126). A part of a group, 8 products of
   // at most 12 * 32512, fits the 22 bits beside that. Codes 254 (2^127) and 255 become NaN.

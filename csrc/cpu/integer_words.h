@@ -14,7 +14,7 @@ namespace {
 
 // Lane 4 g + j is part j of group g.
 template <class R>
-struct Words {
+struct Words : gptoss::cpu::WholeWeights {
   using Vec = typename R::Integers;
   using Floats = typename R::Floats;
   using Lanes = typename Floats::Vec;
@@ -47,9 +47,6 @@ struct Words {
     for (int i = 1; i < 4; ++i) total = R::add_madd(total, w.words[i], x.words[i]);
     return R::to_float(total);
   }
-
-  template <gptoss::cpu::Storage storage>
-  static constexpr float kUnit = storage == gptoss::cpu::Storage::mxfp4 ? 0.5f : 1.0f;
 
   template <gptoss::cpu::Storage>
   static Lanes add(Lanes total, const Weights& w, const Values& x, Lanes scale) {
