@@ -13,7 +13,9 @@ struct Words512 {
   static constexpr int kGroups = 4;
   // Accumulators, weights and activations share 32 registers.
   template <int tokens>
-  static constexpr int kRows = tokens > 4 ? 2 : 4;
+  static constexpr int kRows = tokens > 3   ? 2
+                               : tokens > 1 ? 3
+                                            : 4;
   static constexpr int kTokens = 8;
 
   static Lanes to_float(Integers a) { return _mm512_cvtepi32_ps(a); }

@@ -22,6 +22,9 @@ struct MatrixRows {
   int cols;  // a multiple of 64
 };
 
+// Rows that are unpacked at a time: they stay in the second-level cache.
+constexpr int kPanelRows = 32;
+
 // A vector that rows are multiplied with: as Product::prepare left it, or float32 [cols] as it is.
 struct Operand {
   const void* values;
@@ -36,7 +39,7 @@ struct Product {
   int64_t (*operand_bytes)(int cols);
   // Prepares x [cols] and returns the operand's scale.
   float (*prepare)(const float* x, int cols, void* operand);
-  // `panel` is scratch for rows * cols floats where floats are taken as they are.
+  // `panel` is scratch for kPanelRows * cols floats where floats are taken as they are.
   void (*multiply)(const MatrixRows& w, const Operand* x, int tokens, float* panel, float* y,
                    int64_t ldy);
 };

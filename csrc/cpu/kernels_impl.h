@@ -118,22 +118,38 @@ struct Body {
       multiply_rows<Bf16>(weights, w.rows, x, tokens, w.cols, y, ldy);
       return;
     }
-    unpack_bf16(weights, panel, int64_t{w.rows} * w.cols);
-    multiply_rows<Unpacked>(panel, w.rows, x, tokens, w.cols, y, ldy);
+    multiply_unpacked(w, x, tokens, panel, y, ldy,
+                      [=](int64_t first, int64_t n) { unpack_bf16(weights + first, panel, n); });
   }
 
   static void multiply_q8(const MatrixRows& w, const Operand* x, int tokens, float* panel, float* y,
                           int64_t ldy) {
-    unpack_q8(static_cast<const int8_t*>(w.values), static_cast<const uint16_t*>(w.scales), panel,
-              int64_t{w.rows} * w.cols);
-    multiply_rows<Unpacked>(panel, w.rows, x, tokens, w.cols, y, ldy);
+    const int8_t* q8 = static_cast<const int8_t*>(w.values);
+    const uint16_t* scales = static_cast<const uint16_t*>(w.scales);
+    multiply_unpacked(w, x, tokens, panel, y, ldy, [=](int64_t first, int64_t n) {
+      unpack_q8(q8 + first, scales + first / kGroup, panel, n);
+    });
   }
 
   static void multiply_mxfp4(const MatrixRows& w, const Operand* x, int tokens, float* panel,
                              float* y, int64_t ldy) {
-    unpack_mxfp4(static_cast<const uint8_t*>(w.values), static_cast<const uint8_t*>(w.scales),
-                 panel, int64_t{w.rows} * w.cols);
-    multiply_rows<Unpacked>(panel, w.rows, x, tokens, w.cols, y, ldy);
+    const uint8_t* blocks = static_cast<const uint8_t*>(w.values);
+    const uint8_t* scales = static_cast<const uint8_t*>(w.scales);
+    multiply_unpacked(w, x, tokens, panel, y, ldy, [=](int64_t first, int64_t n) {
+      unpack_mxfp4(blocks + first / 2, scales + first / kGroup, panel, n);
+    });
+  }
+
+  // `unpack` leaves n weights, from the first-th of the rows on, in the panel.
+  template <class Unpack>
+  static void multiply_unpacked(const MatrixRows& w, const Operand* x, int tokens,
+                                const float* panel, float* y, int64_t ldy, const Unpack& unpack) {
+    using gptoss::cpu::kPanelRows;
+    for (int r = 0; r < w.rows; r += kPanelRows) {
+      const int rows = w.rows - r < kPanelRows ? w.rows - r : kPanelRows;
+      unpack(int64_t{r} * w.cols, int64_t{rows} * w.cols);
+      multiply_rows<Unpacked>(panel, rows, x, tokens, w.cols, y + r, ldy);
+    }
   }
 
   static void unpack_q8(const int8_t* q8, const uint16_t* scale, float* out, int64_t n) {

@@ -16,13 +16,13 @@ MatrixRows rows_of(const DenseMatrix& w, int first, int rows) {
 
 void linear(const Machine& machine, ScratchSet& scratch, Operands& operands, const DenseMatrix& w,
             const float* bias, const float* values, bool residual, std::span<float* const> y) {
-  const int64_t tiles = (w.rows + kTileRows - 1) / kTileRows;
+  const Tiles tiles = machine.tiles(w.rows);
   const int tokens = static_cast<int>(y.size());
   const Storage storage = w.bf16 != nullptr ? Storage::bf16 : Storage::q8;
   const std::span<const Operand> x = operands.prepare(machine, storage, values, tokens, w.cols);
-  machine.pool.run(tiles, [&](int64_t tile, int thread) {
-    const int first = static_cast<int>(tile) * kTileRows;
-    const int rows = std::min(kTileRows, w.rows - first);
+  machine.pool.run(tiles.count, [&](int64_t tile, int thread) {
+    const int first = static_cast<int>(tile) * tiles.rows;
+    const int rows = std::min(tiles.rows, w.rows - first);
     Scratch& own = scratch[static_cast<size_t>(thread)];
     const float* own_bias = bias == nullptr ? nullptr : bias + first;
     const float* row = multiply(machine, own, storage, rows_of(w, first, rows), own_bias, x);

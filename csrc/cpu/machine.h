@@ -10,7 +10,12 @@
 
 namespace gptoss::cpu {
 
-constexpr int kTileRows = 32;  // rows of a matrix that one item of work covers
+constexpr int kTileRows = 96;  // the most rows of a matrix that one item of work covers
+
+struct Tiles {
+  int rows;  // of each but the last, a multiple of 32
+  int64_t count;
+};
 
 struct Machine {
   const Kernels& kernels;
@@ -22,11 +27,20 @@ struct Machine {
     const auto& products = precision == Precision::exact ? kernels.exact : kernels.integer;
     return products[static_cast<int>(storage)];
   }
+
+  // How a matrix is divided into items of work. Long tiles are read faster, the more so where
+  // experts take turns; but threads that run out of them wait for the last, so each is to have
+  // eight at least.
+  Tiles tiles(int rows) const {
+    const bool many = rows >= 8 * kTileRows * pool.threads();
+    const int each = many ? kTileRows : kTileRows / 3;
+    return {each, (rows + each - 1) / each};
+  }
 };
 
 // Scratch of one thread, grown on demand.
 struct Scratch {
-  Buffer<float> panel;   // unpacked weights [kTileRows, cols]
+  Buffer<float> panel;   // unpacked weights [kPanelRows, cols]
   Buffer<float> result;  // [tokens, kTileRows]
 };
 

@@ -28,7 +28,7 @@ const float* multiply(const Machine& machine, Scratch& scratch, Storage storage,
   const Product& product = machine.product(storage);
   float* panel = nullptr;
   if (product.takes_floats()) {
-    panel = scratch.panel.reserve(static_cast<size_t>(kTileRows) * static_cast<size_t>(w.cols));
+    panel = scratch.panel.reserve(static_cast<size_t>(kPanelRows) * static_cast<size_t>(w.cols));
   }
   float* result = scratch.result.reserve(x.size() * kTileRows);
   product.multiply(w, x.data(), static_cast<int>(x.size()), panel, result, kTileRows);
