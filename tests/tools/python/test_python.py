@@ -10,13 +10,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gptoss_metal.errors import Error
 from gptoss_metal.tools.python import Limits, Output, Python
 from gptoss_metal.tools.python import bubblewrap as bubblewrap_module
+from gptoss_metal.tools.python import processes as processes_module
 from gptoss_metal.tools.python.bubblewrap import Bubblewrap
 from gptoss_metal.tools.python.output import NOTHING
+from gptoss_metal.tools.python.processes import at_rest
 from gptoss_metal.tools.python.sandbox import readable
 from gptoss_metal.tools.python.seccomp import seccomp_filter
 
@@ -132,6 +135,39 @@ def test_between_calls_nothing_runs(python: Python) -> None:
     time.sleep(0.5)
     assert process.status() == "stopped"
     assert process.cpu_times().user == before
+
+
+WRITES = """
+import os, threading
+file, block = os.open('beat', os.O_RDWR | os.O_CREAT), bytes(8 << 20)
+def beat():
+    while True: os.pwrite(file, block, 0)
+threading.Thread(target=beat).start()
+"""
+
+
+@linux
+def test_a_call_returns_when_the_last_thread_has_stopped(
+    python: Python, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A system call that has begun goes on behind the signal to stop, which is waited for."""
+    answers = []
+
+    def answer(process: psutil.Process) -> bool:
+        answers.append(at_rest(process))
+        return answers[-1]
+
+    python.run(WRITES)
+    assert python._kernel is not None
+    processes = python._kernel._processes
+    assert processes is not None
+    kernel = processes.kernel()
+    assert kernel is not None
+    monkeypatch.setattr(processes_module, "at_rest", answer)
+    for _ in range(20):
+        assert python.run("'done'").text == "'done'"
+        assert at_rest(kernel)
+    assert False in answers, "the signal alone would have done"
 
 
 @linux

@@ -6,13 +6,16 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import psutil
 
-_SWEEPS: Final = 50
+STOP_SECONDS: Final = 5.0
+_PAUSE: Final = 0.001
+_STOPPED: Final = frozenset("TtZXx")  # proc(5): stopped, traced, zombie, dead
 _OWN: Final = ("RssAnon", "RssShmem", "VmSwap")
 
 
@@ -39,20 +42,27 @@ class Processes:
         return sum(_memory(process) for process in self._all())
 
     def stop(self) -> bool:
-        """Halts the kernel and kills all else in the sandbox; False if they outrun us."""
+        """Halts the kernel and kills all else in the sandbox; False if they outrun us.
+
+        When it returns True, none of the kernel's threads runs: a signal only asks them to stop,
+        and one that waits for a core, or is in a system call, does so later.
+        """
         kernel = self.kernel()
         if kernel is None:
             return False
-        for _ in range(_SWEEPS):
+        until = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < until:
             with contextlib.suppress(psutil.NoSuchProcess):
                 kernel.suspend()
+            resting = at_rest(kernel)
             strays = [process for process in self._all() if not self._belongs(process, kernel)]
-            if not strays:
+            if resting and not strays:
                 return True
             for process in strays:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
             psutil.wait_procs(strays, timeout=0.1)
+            time.sleep(_PAUSE)
         return False
 
     def go_on(self) -> None:
@@ -84,6 +94,22 @@ class Processes:
     def _all(self) -> Iterator[psutil.Process]:
         with contextlib.suppress(psutil.NoSuchProcess):
             yield from self._holder.children(recursive=True)
+
+
+def at_rest(process: psutil.Process) -> bool:
+    """Whether no thread of it runs: all are stopped, or it has ended."""
+    with contextlib.suppress(OSError, psutil.NoSuchProcess):
+        if sys.platform.startswith("linux"):
+            return all(_stopped(task) for task in Path(f"/proc/{process.pid}/task").iterdir())
+        return bool(process.status() in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE))
+    return True
+
+
+def _stopped(task: Path) -> bool:
+    with contextlib.suppress(OSError):  # it has ended
+        state = (task / "stat").read_text().rpartition(")")[2].split()[0]
+        return state in _STOPPED
+    return True
 
 
 def _memory(process: psutil.Process) -> int:
