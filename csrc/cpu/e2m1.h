@@ -12,8 +12,10 @@ namespace gptoss::cpu {
 alignas(16) inline constexpr int8_t kTwiceE2M1[16] = {0, 1,  2,  3,  4,  6,  8,  12,
                                                       0, -1, -2, -3, -4, -6, -8, -12};
 
-// What integer products count in: of MXFP4 weights, twice the value is multiplied.
+// What most integer products have in common.
 struct WholeWeights {
+  static constexpr int kJointRows = 1;  // rows whose weights meet activations in one instruction
+  // What sums count in: of MXFP4 weights, twice the value is multiplied.
   template <Storage storage>
   static constexpr float kUnit = storage == Storage::mxfp4 ? 0.5f : 1.0f;
 };

@@ -34,6 +34,7 @@ template <class V, class I>
 struct IntegerBody {
   using Lanes = typename I::Lanes;
   static constexpr int kStep = I::kGroups * kGroup;  // weights of a row taken together
+  static constexpr int kJoint = I::kJointRows;
 
   static int64_t operand_bytes(int cols) { return (cols + kStep - 1) / kStep * I::kOperandBytes; }
 
@@ -73,24 +74,34 @@ struct IntegerBody {
 
   // ---- products -------------------------------------------------------------------------------
 
-  // G groups of one row, from the pointers a Row holds.
+  // G groups of one row, or of the rows that are taken jointly, from the pointers a Row holds.
   template <Storage storage>
   struct Row {
     static constexpr int kGroupBytes = storage == Storage::q8 ? 32 : 16;
     static constexpr int kScaleBytes = storage == Storage::q8 ? 2 : 1;
     const uint8_t* values;
     const uint8_t* scales;
+    const int64_t other;  // groups to the second of two joint rows: 0 if there is none
 
     Row(const MatrixRows& w, int64_t row)
         : values(static_cast<const uint8_t*>(w.values) + row * (w.cols / kGroup) * kGroupBytes),
-          scales(static_cast<const uint8_t*>(w.scales) + row * (w.cols / kGroup) * kScaleBytes) {}
+          scales(static_cast<const uint8_t*>(w.scales) + row * (w.cols / kGroup) * kScaleBytes),
+          other(row + 1 < w.rows ? w.cols / kGroup : 0) {}
     template <int G>
     typename I::Weights weights(int64_t group) const {
-      return I::template weights<storage, G>(values + group * kGroupBytes);
+      const uint8_t* p = values + group * kGroupBytes;
+      if constexpr (kJoint == 1)
+        return I::template weights<storage, G>(p);
+      else
+        return I::template weights<storage, G>(p, p + other * kGroupBytes);
     }
     template <int G>
     Lanes scale(int64_t group) const {
-      return I::template scales<storage, G>(scales + group * kScaleBytes);
+      const uint8_t* p = scales + group * kScaleBytes;
+      if constexpr (kJoint == 1)
+        return I::template scales<storage, G>(p);
+      else
+        return I::template scales<storage, G>(p, p + other * kScaleBytes);
     }
     // Asks for the lines that hold the groups of a step `rows` rows further down: the rows of a
     // tile are too short for the processor to see streams in them. Scales, of which a line holds
@@ -98,19 +109,22 @@ struct IntegerBody {
     // harm. Inline in any case: GCC sees no effect in a function that only prefetches, and drops
     // calls of it.
     [[gnu::always_inline]] void prefetch(int64_t group, int64_t groups, int rows) const {
-      const uint8_t* p = values + (group + rows * groups) * kGroupBytes;
-      for (int line = 0; line < I::kGroups * kGroupBytes; line += 64) {
-        __builtin_prefetch(p + line, 0, 2);
-      }
-      if (group % 32 == 0) {
-        __builtin_prefetch(scales + (group + 2 * rows * groups) * kScaleBytes, 0, 2);
+      for (int row = 0; row < kJoint; ++row) {
+        const uint8_t* p = values + (group + (rows + row) * groups) * kGroupBytes;
+        for (int line = 0; line < I::kGroups * kGroupBytes; line += 64) {
+          __builtin_prefetch(p + line, 0, 2);
+        }
+        if (group % 32 == 0) {
+          __builtin_prefetch(scales + (group + (2 * rows + row) * groups) * kScaleBytes, 0, 2);
+        }
       }
     }
   };
 
-  // R rows against T operands.
+  // R rows, or pairs of joint rows, against T operands.
   template <Storage storage, int R, int T, bool prefetch>
   static void tile(const MatrixRows& w, int64_t first, const Operand* x, float* y, int64_t ldy) {
+    constexpr int kRows = R * kJoint;
     const int64_t groups = w.cols / kGroup;
     Lanes total[R][T];
     for (int r = 0; r < R; ++r) {
@@ -121,8 +135,8 @@ struct IntegerBody {
       Lanes scale[R];
 #pragma GCC unroll 4
       for (int r = 0; r < R; ++r) {
-        const Row<storage> row(w, first + r);
-        if (prefetch) row.prefetch(g, groups, R);
+        const Row<storage> row(w, first + r * kJoint);
+        if (prefetch) row.prefetch(g, groups, kRows);
         weights[r] = row.template weights<G>(g);
         scale[r] = row.template scale<G>(g);
       }
@@ -142,16 +156,19 @@ struct IntegerBody {
     if constexpr (I::kGroups == 4) {
       if (g < groups) step.template operator()<2>(g);
     }
-    float sums[R * T];
+    float sums[kRows * T];
     const auto at = [&](int i) { return total[i % R][i / R]; };
     constexpr int kFours = R * T / 4 * 4;
 #pragma GCC unroll 4
-    for (int i = 0; i < kFours; i += 4) I::sums(at(i), at(i + 1), at(i + 2), at(i + 3), sums + i);
+    for (int i = 0; i < kFours; i += 4) {
+      I::sums(at(i), at(i + 1), at(i + 2), at(i + 3), sums + i * kJoint);
+    }
 #pragma GCC unroll 4
-    for (int i = kFours; i < R * T; ++i) sums[i] = I::sum(at(i));
+    for (int i = kFours; i < R * T; ++i) I::sum(at(i), sums + i * kJoint);
+    const int count = kJoint == 1 || first + kRows <= w.rows ? kRows : 1;
     for (int t = 0; t < T; ++t) {
-      for (int r = 0; r < R; ++r) {
-        y[t * ldy + first + r] = x[t].scale * (I::template kUnit<storage> * sums[t * R + r]);
+      for (int r = 0; r < count; ++r) {
+        y[t * ldy + first + r] = x[t].scale * (I::template kUnit<storage> * sums[t * kRows + r]);
       }
     }
   }
@@ -160,8 +177,10 @@ struct IntegerBody {
   static void tile_rows(const MatrixRows& w, const Operand* x, float* y, int64_t ldy) {
     constexpr int kRows = I::template kRows<T>;
     int64_t r = 0;
-    for (; r + kRows <= w.rows; r += kRows) tile<storage, kRows, T, prefetch>(w, r, x, y, ldy);
-    for (; r < w.rows; ++r) tile<storage, 1, T, prefetch>(w, r, x, y, ldy);
+    for (; r + kRows * kJoint <= w.rows; r += kRows * kJoint) {
+      tile<storage, kRows, T, prefetch>(w, r, x, y, ldy);
+    }
+    for (; r < w.rows; r += kJoint) tile<storage, 1, T, prefetch>(w, r, x, y, ldy);
   }
 
   // All rows against `tokens` operands, at most T.

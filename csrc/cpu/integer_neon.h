@@ -1,5 +1,6 @@
-// Integer products on AArch64, one group at a time: with the dot product instructions (sdot), where
-// an activation is two signed bytes, a = 256 * high + low, or without, widened to int16.
+// Integer products on AArch64, one group at a time: with the matrix (smmla) or the dot product
+// instructions (sdot), where an activation is two signed bytes, a = 256 * high + low, or without,
+// widened to int16.
 #pragma once
 
 #include <arm_neon.h>
@@ -12,7 +13,7 @@
 
 namespace {
 
-// What both have in common.
+// What all have in common.
 struct NeonGroups : gptoss::cpu::WholeWeights {
   using Lanes = Neon::Vec;
   // q8: the first and the last 16 values; MXFP4: the even and the odd ones.
@@ -27,7 +28,7 @@ struct NeonGroups : gptoss::cpu::WholeWeights {
   static constexpr int kOperandBytes = 64;
 
   static Lanes zero() { return Neon::zero(); }
-  static float sum(Lanes a) { return Neon::sum(a); }
+  static void sum(Lanes a, float* out) { *out = Neon::sum(a); }
   static void sums(Lanes a, Lanes b, Lanes c, Lanes d, float* out) { Neon::sums(a, b, c, d, out); }
 
   template <gptoss::cpu::Storage storage, int>
@@ -61,6 +62,13 @@ struct NeonGroups : gptoss::cpu::WholeWeights {
       const int16x8x2_t low = vld2q_s16(a), high = vld2q_s16(a + 16);
       return {{low.val[0], high.val[0], low.val[1], high.val[1]}};
     }
+  }
+
+  // a = 256 * high + low, both signed: high is rounded, so that the rest fits.
+  static void split(int16x8_t a, int8_t* high, int8_t* low) {
+    const int8x8_t rounded = vrshrn_n_s16(a, 8);
+    vst1_s8(high, rounded);
+    vst1_s8(low, vmovn_s16(vsubq_s16(a, vshlq_n_s16(vmovl_s8(rounded), 8))));
   }
 };
 
@@ -121,13 +129,78 @@ struct NeonDots : NeonGroups {
   static void pack(const int16_t* a, uint8_t* out) {
     const int16x8x4_t words = ordered<storage>(a);
     int8_t* bytes = reinterpret_cast<int8_t*>(out);
-    for (int i = 0; i < 4; ++i) {
-      // Rounded, so that the rest fits a signed byte.
-      const int8x8_t high = vrshrn_n_s16(words.val[i], 8);
-      const int16x8_t rest = vsubq_s16(words.val[i], vshlq_n_s16(vmovl_s8(high), 8));
-      vst1_s8(bytes + 8 * i, high);
-      vst1_s8(bytes + 32 + 8 * i, vmovn_s16(rest));
-    }
+    for (int i = 0; i < 4; ++i) split(words.val[i], bytes + 8 * i, bytes + 32 + 8 * i);
+  }
+};
+#endif
+
+#if defined(__ARM_FEATURE_MATMUL_INT8)
+// Two rows at a time: the weights of both, 8 each, meet the high and the low bytes of 8
+// activations. Lanes: sums of the first row with high and low bytes, then those of the second row.
+// They count in units of 256, so that only the scales of low bytes leave their usual range,
+// downwards.
+struct NeonMatrices : NeonGroups {
+  static constexpr int kJointRows = 2;
+  template <gptoss::cpu::Storage storage>
+  static constexpr float kUnit = 256 * NeonGroups::kUnit<storage>;
+  template <int tokens>
+  static constexpr int kRows = tokens > 2 ? 2 : 4;  // pairs of rows
+  static constexpr int kTokens = 8;
+
+  struct Weights {
+    int8x16_t parts[4];
+  };
+  // Operand: for each part, 8 high bytes and 8 low ones.
+  struct Values {
+    const int8_t* x;
+    explicit Values(const uint8_t* x) : x(reinterpret_cast<const int8_t*>(x)) {}
+    int8x16_t part(int i) const { return vld1q_s8(x + 16 * i); }
+  };
+
+  static void sum(Lanes a, float* out) {
+    vst1_f32(out, vpadd_f32(vget_low_f32(a), vget_high_f32(a)));
+  }
+  static void sums(Lanes a, Lanes b, Lanes c, Lanes d, float* out) {
+    vst1q_f32(out, vpaddq_f32(a, b));
+    vst1q_f32(out + 4, vpaddq_f32(c, d));
+  }
+
+  template <gptoss::cpu::Storage>
+  static Lanes add(Lanes total, const Weights& w, const Values& x, Lanes scale) {
+    int32x4_t sum = vdupq_n_s32(0);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) sum = vmmlaq_s32(sum, w.parts[i], x.part(i));
+    return Neon::fma(vcvtq_f32_s32(sum), scale, total);
+  }
+
+  template <gptoss::cpu::Storage storage, int G>
+  static Weights weights(const uint8_t* p, const uint8_t* other) {
+    const auto a = NeonGroups::weights<storage, G>(p), b = NeonGroups::weights<storage, G>(other);
+    return {{low(a.first, b.first), high(a.first, b.first), low(a.second, b.second),
+             high(a.second, b.second)}};
+  }
+
+  template <gptoss::cpu::Storage storage, int G>
+  static Lanes scales(const uint8_t* p, const uint8_t* other) {
+    const float32x4_t units = {1, 0x1p-8f, 1, 0x1p-8f};
+    const float32x2_t first = vget_low_f32(NeonGroups::scales<storage, G>(p));
+    const float32x2_t second = vget_low_f32(NeonGroups::scales<storage, G>(other));
+    return vmulq_f32(vcombine_f32(first, second), units);
+  }
+
+  template <gptoss::cpu::Storage storage>
+  static void pack(const int16_t* a, uint8_t* out) {
+    const int16x8x4_t words = ordered<storage>(a);
+    int8_t* bytes = reinterpret_cast<int8_t*>(out);
+    for (int i = 0; i < 4; ++i) split(words.val[i], bytes + 16 * i, bytes + 16 * i + 8);
+  }
+
+ private:
+  static int8x16_t low(int8x16_t a, int8x16_t b) {
+    return vcombine_s8(vget_low_s8(a), vget_low_s8(b));
+  }
+  static int8x16_t high(int8x16_t a, int8x16_t b) {
+    return vcombine_s8(vget_high_s8(a), vget_high_s8(b));
   }
 };
 #endif

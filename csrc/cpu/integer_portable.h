@@ -37,12 +37,12 @@ struct PortableIntegers : gptoss::cpu::WholeWeights {
   static constexpr int kOperandBytes = 64;
 
   static Lanes zero() { return {}; }
-  static float sum(Lanes a) { return (a.part[0] + a.part[2]) + (a.part[1] + a.part[3]); }
+  static void sum(Lanes a, float* out) { *out = (a.part[0] + a.part[2]) + (a.part[1] + a.part[3]); }
   static void sums(Lanes a, Lanes b, Lanes c, Lanes d, float* out) {
-    out[0] = sum(a);
-    out[1] = sum(b);
-    out[2] = sum(c);
-    out[3] = sum(d);
+    sum(a, out);
+    sum(b, out + 1);
+    sum(c, out + 2);
+    sum(d, out + 3);
   }
 
   struct Values {

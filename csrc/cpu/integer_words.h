@@ -30,7 +30,7 @@ struct Words : gptoss::cpu::WholeWeights {
   static constexpr int kTokens = R::kTokens;
 
   static Lanes zero() { return Floats::zero(); }
-  static float sum(Lanes a) { return Floats::sum(a); }
+  static void sum(Lanes a, float* out) { *out = Floats::sum(a); }
   static void sums(Lanes a, Lanes b, Lanes c, Lanes d, float* out) {
     Floats::sums(a, b, c, d, out);
   }

@@ -11,5 +11,6 @@ const Kernels& avx512_kernels();
 const Kernels& avx512vnni_kernels();
 const Kernels& neon_kernels();
 const Kernels& neondot_kernels();
+const Kernels& neoni8mm_kernels();
 
 }  // namespace gptoss::cpu

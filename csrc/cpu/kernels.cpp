@@ -32,9 +32,11 @@ const Candidate* candidates(int* count) {
 }
 #elif defined(GPTOSS_NEON)
 const Candidate* candidates(int* count) {
-  static const Candidate list[] = {
-      {has_dot_product(), neondot_kernels}, {true, neon_kernels}, {true, portable_kernels}};
-  *count = 3;
+  static const Candidate list[] = {{has_matrix_product(), neoni8mm_kernels},
+                                   {has_dot_product(), neondot_kernels},
+                                   {true, neon_kernels},
+                                   {true, portable_kernels}};
+  *count = 4;
   return list;
 }
 #else

@@ -71,7 +71,7 @@ struct Kernels {
 };
 
 // The best set for this processor, or the named one ("avx512vnni", "avx512", "avx2",
-// "neondot", "neon", "portable").
+// "neoni8mm", "neondot", "neon", "portable").
 // Throws Error when `isa` is unknown or this processor lacks it.
 const Kernels& select_kernels(const char* isa = "");
 

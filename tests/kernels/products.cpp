@@ -2,6 +2,9 @@
 // input and writes the results to standard output, all as they lie in memory:
 //
 //   Header, values, scales, x float32 [tokens, cols]  ->  y float32 [tokens, rows]
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -22,12 +25,33 @@ struct Header {
   int32_t tokens;
 };
 
+// What standard input holds next, in memory behind which nothing may be read: also where there is
+// no address sanitizer.
 template <class T>
-std::vector<T> read(int64_t count) {
-  std::vector<T> data(static_cast<size_t>(count));
-  if (std::fread(data.data(), sizeof(T), data.size(), stdin) != data.size()) std::exit(3);
-  return data;
-}
+class Input {
+ public:
+  explicit Input(int64_t count) {
+    const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    const size_t bytes = static_cast<size_t>(count) * sizeof(T);
+    const size_t pages = (bytes + page - 1) / page * page;
+    size_ = pages + page;
+    start_ = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start_ == MAP_FAILED) std::exit(3);
+    uint8_t* end = static_cast<uint8_t*>(start_) + pages;
+    if (mprotect(end, page, PROT_NONE) != 0) std::exit(3);
+    data_ = end - bytes;
+    if (std::fread(data_, 1, bytes, stdin) != bytes) std::exit(3);
+  }
+  Input(const Input&) = delete;
+  Input& operator=(const Input&) = delete;
+  ~Input() { munmap(start_, size_); }
+  const T* data() const { return reinterpret_cast<const T*>(data_); }
+
+ private:
+  void* start_;
+  size_t size_;
+  uint8_t* data_;
+};
 
 struct Free {
   void operator()(void* p) const { std::free(p); }
@@ -35,9 +59,9 @@ struct Free {
 
 std::vector<float> multiply(const Product& product, const Header& header) {
   const int64_t weights = int64_t{header.rows} * header.cols;
-  const auto values = read<uint8_t>(header.mxfp4 != 0 ? weights / 2 : weights);
-  const auto scales = read<uint8_t>(header.mxfp4 != 0 ? weights / 32 : weights / 16);
-  const auto x = read<float>(int64_t{header.tokens} * header.cols);
+  const Input<uint8_t> values(header.mxfp4 != 0 ? weights / 2 : weights);
+  const Input<uint8_t> scales(header.mxfp4 != 0 ? weights / 32 : weights / 16);
+  const Input<float> x(int64_t{header.tokens} * header.cols);
 
   std::vector<Operand> operands;
   std::vector<std::unique_ptr<void, Free>> prepared;

@@ -52,12 +52,14 @@ ARM_SETS: dict[str, tuple[str, ...]] = {
     "portable": (),
     "neon": (),
     "neondot": ("-mcpu=generic+dotprod",),
+    "neoni8mm": ("-mcpu=generic+dotprod+i8mm",),
 }
 ARM = Processor(("c++",), "-DGPTOSS_NEON", ARM_SETS)
 ZIG = (sys.executable, "-m", "ziglang")
 LINUX_ARM = ("-target", "aarch64-linux-musl")
 EMULATED_ARM = Processor((*ZIG, "c++", *LINUX_ARM), "-DGPTOSS_NEON", ARM_SETS)
+EVERY_SET = tuple(X86.sets | ARM_SETS)
 THIS = ARM if platform.machine() in ("arm64", "aarch64") else X86
 
-EMULATED_CPUS = {"neondot": "max", "neon": "cortex-a53"}
+EMULATED_CPUS = {"neoni8mm": "max", "neondot": "neoverse-n1", "neon": "cortex-a53"}
 """For each set, a processor of qemu's that has it as the best."""

@@ -20,7 +20,7 @@ from tests.native import EXAMPLE, INCLUDES, core_sources
 from tests.reference import model as reference
 from tests.reference.checkpoints import write_checkpoint
 
-from .programs import CACHE, EMULATED_ARM, EMULATED_CPUS, LINUX_ARM, ZIG
+from .programs import CACHE, EMULATED_ARM, EMULATED_CPUS, EVERY_SET, LINUX_ARM, ZIG
 
 LENGTH = 90
 TOKENS = np.random.default_rng(11).integers(2, 301, LENGTH).astype(np.int32)
@@ -48,7 +48,7 @@ def worst(got: npt.ArrayLike, want: npt.NDArray[np.float64]) -> float:
     return float(np.abs(np.asarray(got) - want).max() / want.std())
 
 
-@pytest.mark.parametrize("isa", ["avx512vnni", "avx512", "avx2", "neondot", "neon", "portable"])
+@pytest.mark.parametrize("isa", EVERY_SET)
 def test_set_agrees_with_the_reference(
     isa: str, model_file: Path, truth: npt.NDArray[np.float64]
 ) -> None:
@@ -59,7 +59,7 @@ def test_set_agrees_with_the_reference(
     assert worst(_core.Session(model).all_logits(TOKENS), truth) < 1e-4
 
 
-@pytest.mark.parametrize("isa", ["avx512vnni", "avx512", "avx2", "neondot", "neon", "portable"])
+@pytest.mark.parametrize("isa", EVERY_SET)
 def test_decoding_agrees_with_the_reference(
     isa: str, model_file: Path, truth: npt.NDArray[np.float64]
 ) -> None:

@@ -70,6 +70,17 @@ FAULTS: dict[str, tuple[str, str, str, str, Check]] = {
     "the lower byte does not fit": (
         "neondot", "integer_neon.h", "vrshrn_n_s16(", "vshrn_n_s16(", _sums,
     ),
+    "two joint rows have the weights of one": (
+        "neoni8mm", "integer_impl.h", "weights<storage, G>(p, p + other * kGroupBytes)",
+        "weights<storage, G>(p, p)", _products,
+    ),
+    "a last row takes what follows it for its partner": (
+        "neoni8mm", "integer_impl.h", "row + 1 < w.rows ? w.cols / kGroup : 0", "w.cols / kGroup",
+        _products,
+    ),
+    "low bytes weigh as much as high ones": (
+        "neoni8mm", "integer_neon.h", "{1, 0x1p-8f, 1, 0x1p-8f}", "{1, 1, 1, 1}", _products,
+    ),
 }  # fmt: skip
 
 

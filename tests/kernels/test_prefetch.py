@@ -46,7 +46,7 @@ def test_tiles_that_do_not_are_noticed(tmp_path: Path) -> None:
     sources = shutil.copytree(CPU.parent, tmp_path / "csrc")
     header = sources / "cpu" / "integer_impl.h"
     text = header.read_text()
-    call = "if (prefetch) row.prefetch(g, groups, R);"
+    call = "if (prefetch) row.prefetch(g, groups, kRows);"
     assert text.count(call) == 1
     header.write_text(text.replace(call, ""))
     found = tiles(sources)

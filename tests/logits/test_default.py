@@ -10,11 +10,11 @@ import numpy.typing as npt
 import pytest
 
 from gptoss_metal import Error
+from tests.kernels.programs import EVERY_SET
 
 from .cases import DENSE_TYPES, SHAPES, Case
 from .measures import argmax_agreement, difference, mean_kl
 
-SETS = ("avx512vnni", "avx512", "avx2", "neondot", "neon", "portable")
 QUICK = ("small", "wide")
 """Shapes whose rows fill no register of AVX-512, and those of many experts and heads."""
 
@@ -29,7 +29,7 @@ def test_at_least_as_close_as_bfloat16(case: Case, dense: str) -> None:
     assert_as_close_as_bfloat16(case, dense, case.ours(dense, "default"))
 
 
-@pytest.mark.parametrize("isa", SETS)
+@pytest.mark.parametrize("isa", EVERY_SET)
 @pytest.mark.parametrize("dense", DENSE_TYPES)
 @pytest.mark.parametrize(
     "case",
