@@ -32,10 +32,13 @@ void choose(const float* logits, int experts, int top_k, Choice* chosen) {
   for (int i = 0; i < top_k; ++i) chosen[i].weight /= sum;
 }
 
-// At most `most` of an expert's rows.
-MatrixRows rows_of(const ExpertMatrices& w, int expert, int first, int most) {
-  const int64_t start = (int64_t{expert} * w.rows + first) * (w.cols / kGroup);
-  return {w.blocks + start * 16, w.scales + start, std::min(most, w.rows - first), w.cols};
+MatrixRows rows_of(const ExpertMatrices& w, int expert, RowRange rows) {
+  const int64_t start = (int64_t{expert} * w.rows + rows.first) * (w.cols / kGroup);
+  return {w.blocks + start * 16, w.scales + start, rows.count, w.cols};
+}
+
+const float* bias_of(const ExpertMatrices& w, int expert, RowRange rows) {
+  return w.bias + int64_t{expert} * w.rows + rows.first;
 }
 
 }  // namespace
@@ -85,18 +88,19 @@ void Experts::gate_up(const Machine& machine, ScratchSet& scratch, const Config&
                       const ExpertMatrices& w) {
   const size_t values = assignments_.size() * static_cast<size_t>(config.intermediate);
   float* gated = gated_.reserve(values);
-  const Tiles tiles = machine.tiles(w.rows);
-  machine.pool.run(static_cast<int64_t>(groups_.size()) * tiles.count, [&](int64_t item,
-                                                                           int thread) {
-    const Group& group = groups_[static_cast<size_t>(item / tiles.count)];
-    const int first = static_cast<int>(item % tiles.count) * tiles.rows;
+  const Tiles tiles = machine.tiles(w.rows, groups_.size());
+  const int64_t items = static_cast<int64_t>(groups_.size()) * tiles.count();
+  machine.pool.run(items, [&](int64_t item, int thread) {
+    const Group& group = groups_[static_cast<size_t>(item / tiles.count())];
+    const RowRange rows = tiles.at(item % tiles.count());
     Scratch& own = scratch[static_cast<size_t>(thread)];
-    const float* bias = w.bias + int64_t{group.expert} * w.rows + first;
-    const MatrixRows rows = rows_of(w, group.expert, first, tiles.rows);
-    const float* result = multiply(machine, own, Storage::mxfp4, rows, bias, group.of(inputs_));
+    const float* bias = bias_of(w, group.expert, rows);
+    const MatrixRows matrix = rows_of(w, group.expert, rows);
+    const float* result = multiply(machine, own, Storage::mxfp4, matrix, bias, group.of(inputs_));
     for (int t = 0; t < group.count; ++t) {
-      float* out = gated + int64_t{group.first + t} * config.intermediate + first / 2;
-      machine.kernels.swiglu(result + t * kTileRows, bias, out, rows.rows / 2, config.swiglu_limit);
+      float* out = gated + int64_t{group.first + t} * config.intermediate + rows.first / 2;
+      machine.kernels.swiglu(result + t * kTileRows, bias, out, rows.count / 2,
+                             config.swiglu_limit);
     }
   });
 }
@@ -109,17 +113,17 @@ void Experts::down(const Machine& machine, ScratchSet& scratch, const Config& co
   // One item is a tile of rows for all experts in turn: no two items add to the same value, and a
   // row's experts are summed in one fixed order.
   const Tiles tiles = machine.tiles(w.rows);
-  machine.pool.run(tiles.count, [&](int64_t tile, int thread) {
-    const int first = static_cast<int>(tile) * tiles.rows;
+  machine.pool.run(tiles.count(), [&](int64_t tile, int thread) {
+    const RowRange rows = tiles.at(tile);
     Scratch& own = scratch[static_cast<size_t>(thread)];
     for (const Group& group : groups_) {
-      const float* bias = w.bias + int64_t{group.expert} * w.rows + first;
-      const MatrixRows rows = rows_of(w, group.expert, first, tiles.rows);
-      const float* result = multiply(machine, own, Storage::mxfp4, rows, bias, group.of(gated));
+      const float* bias = bias_of(w, group.expert, rows);
+      const MatrixRows matrix = rows_of(w, group.expert, rows);
+      const float* result = multiply(machine, own, Storage::mxfp4, matrix, bias, group.of(gated));
       for (int t = 0; t < group.count; ++t) {
         const Assignment& to = assignments_[static_cast<size_t>(group.first + t)];
         machine.kernels.add_scaled(result + t * kTileRows, bias, to.weight,
-                                   y + int64_t{to.row} * config.hidden + first, rows.rows);
+                                   y + int64_t{to.row} * config.hidden + rows.first, rows.count);
       }
     }
   });

@@ -1,7 +1,5 @@
 #include "cpu/linear.h"
 
-#include <algorithm>
-
 namespace gptoss::cpu {
 
 namespace {
@@ -20,9 +18,8 @@ void linear(const Machine& machine, ScratchSet& scratch, Operands& operands, con
   const int tokens = static_cast<int>(y.size());
   const Storage storage = w.bf16 != nullptr ? Storage::bf16 : Storage::q8;
   const std::span<const Operand> x = operands.prepare(machine, storage, values, tokens, w.cols);
-  machine.pool.run(tiles.count, [&](int64_t tile, int thread) {
-    const int first = static_cast<int>(tile) * tiles.rows;
-    const int rows = std::min(tiles.rows, w.rows - first);
+  machine.pool.run(tiles.count(), [&](int64_t tile, int thread) {
+    const auto [first, rows] = tiles.at(tile);
     Scratch& own = scratch[static_cast<size_t>(thread)];
     const float* own_bias = bias == nullptr ? nullptr : bias + first;
     const float* row = multiply(machine, own, storage, rows_of(w, first, rows), own_bias, x);

@@ -1,6 +1,9 @@
 // What the forward pass runs on: kernels for this processor, threads, and each thread's scratch.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "backend/backend.h"
@@ -12,9 +15,21 @@ namespace gptoss::cpu {
 
 constexpr int kTileRows = 96;  // the most rows of a matrix that one item of work covers
 
+// Some rows of a matrix.
+struct RowRange {
+  int first;
+  int count;
+};
+
+// A matrix divided into tiles.
 struct Tiles {
-  int rows;  // of each but the last, a multiple of 32
-  int64_t count;
+  int rows;  // of the matrix
+  int each;  // of a tile but the last, a multiple of 32
+  int64_t count() const { return (rows + each - 1) / each; }
+  RowRange at(int64_t tile) const {
+    const int first = static_cast<int>(tile) * each;
+    return {first, std::min(each, rows - first)};
+  }
 };
 
 struct Machine {
@@ -28,13 +43,12 @@ struct Machine {
     return products[static_cast<int>(storage)];
   }
 
-  // How a matrix is divided into items of work. Long tiles are read faster, the more so where
-  // experts take turns; but threads that run out of them wait for the last, so each is to have
-  // eight at least.
-  Tiles tiles(int rows) const {
-    const bool many = rows >= 8 * kTileRows * pool.threads();
-    const int each = many ? kTileRows : kTileRows / 3;
-    return {each, (rows + each - 1) / each};
+  // How matrices that are one job are divided into items of work. Long tiles are read faster, the
+  // more so where experts take turns; but threads that run out of them wait for the last, so each
+  // is to have eight at least.
+  Tiles tiles(int rows, size_t matrices = 1) const {
+    const bool many = rows * matrices >= size_t{8} * kTileRows * pool.threads();
+    return {rows, many ? kTileRows : kTileRows / 3};
   }
 };
 

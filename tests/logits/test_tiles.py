@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 
 from gptoss_metal import _core
 from gptoss_metal.convert import shape, write_random_model
+from tests.kernels.programs import Processor
+from tests.native import INCLUDES, ROOT, core_sources
 
 LONG = 96
 """kTileRows (csrc/cpu/machine.h)."""
@@ -33,6 +36,48 @@ def test_results_do_not_depend_on_the_length_of_tiles(path: Path, precision: str
         assert 8 * LONG <= rows < 3 * 8 * LONG
         assert rows % LONG != 0
     np.testing.assert_array_equal(logits(path, precision, 1), logits(path, precision, 3))
+
+
+FAULTS = {
+    "the last tile is as long as the others": (
+        "machine.h", "std::min(each, rows - first)", "each",
+    ),
+    "a tile begins where the one before it ends, but for a row": (
+        "machine.h", "static_cast<int>(tile) * each;", "static_cast<int>(tile) * (each - 1);",
+    ),
+    "every panel holds the first rows of its tile": (
+        "kernels_impl.h", "unpack(int64_t{r} * w.cols,", "unpack(0,",
+    ),
+}  # fmt: skip
+"""A header, what it says and what it says instead."""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", ["none", *FAULTS])
+def test_planted_fault_is_noticed(fault: str, path: Path, tmp_path: Path) -> None:
+    """The program, for no instruction set in particular, has the package's logits without one."""
+    if fault != "none":
+        header, old, new = FAULTS[fault]
+        text = (ROOT / "csrc" / "cpu" / header).read_text()
+        assert text.count(old) == 1
+        changed = tmp_path / "cpu" / header
+        changed.parent.mkdir()
+        changed.write_text(text.replace(old, new))
+    example = tmp_path / "tiles.o"
+    source = Path(__file__).parent / "tiles.c"
+    subprocess.run(["cc", "-O2", *INCLUDES, "-c", source, "-o", example], check=True)
+    plain = Processor(("c++",), "-DNDEBUG", {"portable": ()})
+    program = plain.compile(tmp_path, [*core_sources("kernels_"), example], [f"-I{tmp_path}"])
+    model = _core.Model(str(path), precision="exact", isa="portable")
+    session = _core.Session(model)
+    session.sync(TOKENS)
+    found = []
+    for threads in ("1", "3"):
+        command = [program, path, "1", threads, *map(str, TOKENS)]
+        run = subprocess.run(command, capture_output=True, check=False)
+        found.append(run.stdout)
+    same = found == [session.logits().tobytes()] * 2
+    assert same == (fault == "none")
 
 
 def logits(path: Path, precision: str, threads: int) -> npt.NDArray[np.float32]:
