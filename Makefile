@@ -78,7 +78,8 @@ $(CLIENTS)/.npm: $(NPM_TESTS)/package-lock.json
 	touch $@
 
 test: build $(VENV)/.group-test $(CLIENTS)/.python
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not long' $(addprefix --ignore=,$(METAL_TESTS) $(NPM_TESTS))
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not long' --hypothesis-profile fixed \
+	  $(addprefix --ignore=,$(METAL_TESTS) $(NPM_TESTS))
 	$(MAKE) test-metal
 
 test-metal: build build-metal
@@ -92,6 +93,7 @@ test-clients: build $(VENV)/.group-test $(CLIENTS)/.python $(CLIENTS)/.npm
 
 test-long: test build-metal
 	$(BIN)/python -m pytest -m long $(addprefix --ignore=,$(METAL_TESTS))
+	$(BIN)/python -m pytest $(shell grep -rl --include="*.py" "from hypothesis" tests)
 	$(WITH_METAL) $(BIN)/python -m pytest -m long $(METAL_TESTS)
 	for order in $(ORDERS); do \
 	  PYTHONPATH=$(SOFTMETAL) SOFTMETAL_MODE=checked SOFTMETAL_ORDER=$$order \

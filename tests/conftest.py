@@ -12,12 +12,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import gptoss_metal
 from tests.dated import DAY
 
 ROOT = Path(__file__).parent.parent
+# `make test` draws the same examples each time, so that what lands does not depend on luck;
+# other runs, among them those of `make test-long`, look for new ones.
+hypothesis.settings.register_profile("fixed", derandomize=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

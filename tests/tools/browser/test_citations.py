@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gptoss_metal.events import Citation, Event, Reasoning, Text
@@ -44,12 +44,29 @@ def test_however_it_is_cut(cuts: list[int]) -> None:
     assert [(" " * 10 + WANTED)[c.start : c.end] for c in [*found, *cited]] == [LINK] * 3
 
 
+# A thread of 90 characters fits a citation, 91 do not; behind 200 nothing is held back.
+LONG = st.sampled_from(["【", "】", "†", "【1†", "x", " ", "x" * 90, "x" * 91, "x" * 200])
+
+
 @settings(max_examples=200, deadline=None)
-@given(st.text(alphabet="【】†1L2-9x ", max_size=60), st.integers(1, 5))
+@given(
+    st.text(alphabet="【】†1L2-9x ", max_size=60) | st.lists(LONG).map("".join),
+    st.integers(1, 5) | st.integers(60, 120),
+)
+@example("【1†【】", 1)
+@example(f"【1†{'x' * 90}†{'x' * 90}】", 100)
+@example(f"【1†{'x' * 91}】", 1)
+@example(f"【1†{'x' * 200}】", 1)
 def test_any_text(text: str, size: int) -> None:
     citations = Citations(PAGES.get)
     parts = [citations.feed(text[at : at + size])[0] for at in range(0, len(text), size)]
     assert "".join(parts) + citations.finish()[0] == rewritten(text, PAGES.get)
+
+
+def test_how_long_a_citation_may_be() -> None:
+    long, longer = ("x" * count for count in (90, 91))
+    assert rewritten(f"【1†{long}†{long}】", PAGES.get) == LINK
+    assert rewritten(f"【1†{longer}】", PAGES.get) == f"【1†{longer}】"
 
 
 def test_what_is_held_back_is_little() -> None:

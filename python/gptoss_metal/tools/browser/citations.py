@@ -12,7 +12,9 @@ from gptoss_metal.tools.browser.page import Page, domain_of
 
 Find = Callable[[int], Page | None]
 
-_CITATION: Final = re.compile(r"【(?P<cursor>\d{1,6})†(?P<content>[^†】]+)(?:†[^†】]+)?】")
+# None within another, and none longer than what is held back: so it does not matter how the text
+# comes.
+_CITATION: Final = re.compile(r"【(?P<cursor>\d{1,6})†[^【†】]{1,90}(?:†[^【†】]{1,90})?】")
 _OPEN: Final = "【"
 LONGEST: Final = 200
 """Characters that are held back at most: a citation is shorter."""
