@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -28,8 +29,11 @@ def resident(server: Running) -> int:
 
 def open_files(server: Running) -> Counter[str]:
     """What the server's process has open: paths, and kinds of the nameless ones."""
-    entries = Path(f"/proc/{server.process.pid}/fd").iterdir()
-    return Counter(str(entry.readlink()).split(":")[0] for entry in entries)
+    found = Counter[str]()
+    for entry in Path(f"/proc/{server.process.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed in between
+            found[str(entry.readlink()).split(":")[0]] += 1
+    return found
 
 
 def settle(server: Running) -> None:
