@@ -43,6 +43,16 @@ class Processor:
         return program
 
 
+def plant(folder: Path, header: str, old: str, new: str) -> str:
+    """Change one place in a copy of a header of the kernels; returns the option that prefers it."""
+    text = (CPU / header).read_text()
+    assert text.count(old) == 1
+    changed = folder / "cpu" / header
+    changed.parent.mkdir()
+    changed.write_text(text.replace(old, new))
+    return f"-I{folder}"
+
+
 X86 = Processor(
     ("c++",),
     "-DGPTOSS_X86",
@@ -59,6 +69,8 @@ ZIG = (sys.executable, "-m", "ziglang")
 LINUX_ARM = ("-target", "aarch64-linux-musl")
 EMULATED_ARM = Processor((*ZIG, "c++", *LINUX_ARM), "-DGPTOSS_NEON", ARM_SETS)
 EVERY_SET = tuple(X86.sets | ARM_SETS)
+PORTABLE = Processor(("c++",), "-UGPTOSS_X86", {"portable": ()})
+"""No instruction set in particular: quick to compile."""
 THIS = ARM if platform.machine() in ("arm64", "aarch64") else X86
 
 EMULATED_CPUS = {"neoni8mm": "max", "neondot": "neoverse-n1", "neon": "cortex-a53"}

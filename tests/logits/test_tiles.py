@@ -11,8 +11,8 @@ import pytest
 
 from gptoss_metal import _core
 from gptoss_metal.convert import shape, write_random_model
-from tests.kernels.programs import Processor
-from tests.native import INCLUDES, ROOT, core_sources
+from tests.kernels.programs import PORTABLE, plant
+from tests.native import core_sources
 
 LONG = 96
 """kTileRows (csrc/cpu/machine.h)."""
@@ -56,24 +56,15 @@ FAULTS = {
 @pytest.mark.parametrize("fault", ["none", *FAULTS])
 def test_planted_fault_is_noticed(fault: str, path: Path, tmp_path: Path) -> None:
     """The program, for no instruction set in particular, has the package's logits without one."""
-    if fault != "none":
-        header, old, new = FAULTS[fault]
-        text = (ROOT / "csrc" / "cpu" / header).read_text()
-        assert text.count(old) == 1
-        changed = tmp_path / "cpu" / header
-        changed.parent.mkdir()
-        changed.write_text(text.replace(old, new))
-    example = tmp_path / "tiles.o"
-    source = Path(__file__).parent / "tiles.c"
-    subprocess.run(["cc", "-O2", *INCLUDES, "-c", source, "-o", example], check=True)
-    plain = Processor(("c++",), "-DNDEBUG", {"portable": ()})
-    program = plain.compile(tmp_path, [*core_sources("kernels_"), example], [f"-I{tmp_path}"])
+    options = [] if fault == "none" else [plant(tmp_path, *FAULTS[fault])]
+    sources = [*core_sources("kernels_"), Path(__file__).parent / "tiles.cpp"]
+    program = PORTABLE.compile(tmp_path, sources, options)
     model = _core.Model(str(path), precision="exact", isa="portable")
     session = _core.Session(model)
     session.sync(TOKENS)
     found = []
     for threads in ("1", "3"):
-        command = [program, path, "1", threads, *map(str, TOKENS)]
+        command = [program, path, threads, *map(str, TOKENS)]
         run = subprocess.run(command, capture_output=True, check=False)
         found.append(run.stdout)
     same = found == [session.logits().tobytes()] * 2
